@@ -155,9 +155,9 @@ def initialised(kind, how, task, seed):
     readout = torch.nn.Linear(HIDDEN, task.n_out)
     rng = np.random.default_rng(seed)
     if how == "orthogonal":
-        bridge.init_orthogonal_(module, rng)
+        bridge.init_(module, gt.orthogonal(getattr(gt, PLANS[kind][0])), rng)
     elif how == "chrono":
-        bridge.init_chrono_(module, task.length, rng)
+        bridge.init_(module, gt.chrono(getattr(gt, PLANS[kind][0]), task.length), rng, what="biases")
     elif how != "default":
         ensemble = gt.Ensemble.from_dict(how) if isinstance(how, dict) else ensemble_at(kind, *how)
         bridge.init_(module, ensemble, rng)

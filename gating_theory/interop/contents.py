@@ -7,11 +7,12 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from .layouts import layout_of
+from .stacks import Stack
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -39,13 +40,21 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("kind", self.kind, LAYOUTS)
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.order is not None and not (isinstance(self.order, str) and self.order.isalpha()):
+            raise TypeError(f"order must be a text of the letters of gates such as 'zrh', got {shown(self.order)}")
+        if self.names is not None and not isinstance(self.names, Mapping):
+            raise TypeError(f"names must be a dict of names, got {shown(self.names)}")
+        if self.names is not None and not all(isinstance(text, str) for pair in self.names.items() for text in pair):
+            raise TypeError(f"names must be a dict of texts, got {shown(self.names)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class Found:
     input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -69,13 +79,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        if not self.n_units:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -123,17 +136,17 @@ class Contents:
         if prefix is None:
             if len(self.modules) > 1:
                 raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
-            name = next(iter(self.modules))
-        else:
-            name = one_meant(prefix, self.modules)
-            if name is None:
-                raise ValueError(
-                    f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
-                )
+        name = next(iter(self.modules)) if prefix is None else one_meant(prefix, self.modules)
+        if name is None:
+            raise ValueError(
+                f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
+            )
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.
@@ -145,6 +158,28 @@ class Contents:
         prefix : str, optional, as for :meth:`weights`
         """
         return self.weights(prefix).layer(layer, direction)
+
+    def stack(self, *prefixes: str) -> Stack:
+        """The layers of one module, or of several on top of each other, as one system: its steps, its Jacobian, recordings.
+
+        Parameters
+        ----------
+        prefixes : str
+            Names of modules from the one that hears the input upwards, as for :meth:`weights`; none for the only one. The source
+            does not always say that one feeds the next: nothing but dropout may lie between them.
+
+        Returns
+        -------
+        Stack
+
+        Raises
+        ------
+        TypeError, ValueError : as :meth:`weights`; modules that do not fit on each other
+        CapabilityError : a module that runs both ways
+        """
+        stacks = [self.weights(prefix).stack() for prefix in prefixes] or [self.weights().stack()]
+        layers = tuple(layer for stack in stacks for layer in stack.layers)
+        return replace(stacks[0], layers=layers, source=self.source)
 
     def __getitem__(self, prefix: str) -> RecurrentWeights:
         return self.weights(prefix)

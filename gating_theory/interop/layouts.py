@@ -64,13 +64,35 @@ def _relu_cell() -> Cell:
     return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
 
 
+def _mgu_reset_after() -> Cell:
+    import sympy as sp
+
+    from ..cell.symbolic import sigma
+
+    h, y_f, y_h, b_in = sp.symbols("h y_f y_h b_in", real=True)
+    f, candidate = sigma(y_f), sp.tanh(b_in + sigma(y_f) * y_h)
+    return Cell(
+        name="MGUResetAfter",
+        state=[h],
+        fields=[y_f, y_h],
+        messages=[h, h],
+        update=[f * h + (1 - f) * candidate],
+        fixed_point=[candidate],
+        parameters=[b_in],
+    )
+
+
 #: Layouts by the kind of a layer. A GRU that resets after the product keeps two biases of its candidate: b_hn, the bias of field h,
 #: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well.
+#: Flax's minimal gated unit does the same with its one gate f, which keeps the state at 1 (gt.MGU writes at 1, and resets before).
 LAYOUTS: dict[str, Layout] = {
     "GRU": Layout(_builtin("GRUResetAfter"), ("r", "z", "h"), ("r", "z", "b_in")),
     "GRU reset before": Layout(_builtin("GRU"), ("r", "z", "h"), ("r", "z", "h")),
     "LSTM": Layout(_builtin("LSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o")),
     "LSTM peephole": Layout(_builtin("PeepholeLSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o"), ("p_i", "p_f", "p_o")),
+    "LSTM coupled": Layout(_builtin("CoupledLSTM"), ("f", "g", "o"), ("f", "g", "o")),
+    "MGU reset after": Layout(_mgu_reset_after, ("f", "h"), ("f", "b_in")),
+    "MGU without reset": Layout(_builtin("LiGRUTanh"), ("z", "h"), ("z", "h")),
     "RNN": Layout(_builtin("Vanilla"), ("h",), ("h",)),
     "RNN relu": Layout(_relu_cell, ("h",), ("h",)),
 }

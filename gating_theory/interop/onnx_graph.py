@@ -14,8 +14,8 @@ __all__ = ["Scope", "nodes", "of_model"]
 #: ``AttributeProto.type`` and the field that holds its value.
 _FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints", 8: "strings", 9: "tensors", 10: "graphs"}
 _STRING, _STRINGS, _GRAPHS = 3, 8, (5, 10)
-#: Graphs and functions within one another, and nodes in all of them: functions that call functions multiply.
-_DEEPEST, _MOST_NODES = 40, 1_000_000
+#: Graphs and functions within one another, and nodes in calls of functions: functions that call functions multiply.
+_DEEPEST, _MOST_CALLED = 40, 50_000
 
 
 @dataclass(eq=False)
@@ -129,16 +129,9 @@ def _of_graph(graph, functions, outer, depth):
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     tensors |= {tensor.values.name: tensor for tensor in graph.sparse_initializer}
     given = {entry.name: None for entry in graph.input}
-    return Scope(
-        tuple(o.name for o in graph.output),
-        tensors,
-        _producers(graph),
-        given,
-        functions,
-        outer,
-        outer.passed if outer else {},
-        depth,
-    )
+    passed = outer.passed if outer is not None else {}
+    outputs = tuple(entry.name for entry in graph.output)
+    return Scope(outputs, tensors, _producers(graph), given, functions, outer, passed, depth)
 
 
 def _producers(graph):
@@ -165,18 +158,20 @@ def nodes(scope: Scope, graph: Any) -> Iterator[tuple[Any, Scope, str]]:
     ------
     ValueError : more of them than any model has, or deeper within one another
     """
-    count = 0
-    for found in _walk(scope, graph, ""):
-        count += 1
-        if count > _MOST_NODES:
-            raise ValueError(f"its functions and graphs unfold into more than {_MOST_NODES} nodes")
-        yield found
+    called = 0
+    for node, where, path in _walk(scope, graph, ""):
+        called += path != ""
+        if called > _MOST_CALLED:
+            raise ValueError(f"calls of its functions unfold into more than {_MOST_CALLED} nodes")
+        yield node, where, path
 
 
 def _walk(scope, graph, path):
     if scope.depth > _DEEPEST:
         raise ValueError(f"its graphs are nested more than {_DEEPEST} deep")
     for node in graph.node:
+        if not (isinstance(node.op_type, str) and isinstance(node.domain, str)):  # protobuf gives bytes that are no text as bytes
+            raise ValueError(f"the operator of one of its nodes is no text: {shown(node.op_type)} of {shown(node.domain)}")
         yield node, scope, path
         call = scope.called(node)
         if call is not None:

@@ -1,4 +1,4 @@
-"""Arrays out of an ONNX model: its tensors, and what a few operators make of constants; nothing else is computed, nothing opened."""
+"""Arrays out of an ONNX model: its tensors, and what a few operators make of constants; no other file is opened."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..support.checks import shown
+from .stored import Stored
 
 if TYPE_CHECKING:
     from .onnx_graph import Scope
 
-__all__ = ["Constants", "Unknown", "array_of", "table_shape"]
+__all__ = ["Constants", "Unknown", "array_of", "stored", "table_shape"]
 
 #: ``TensorProto.data_type`` as a dtype and the field that holds the numbers where they are not raw bytes.
 _TYPES = {
@@ -31,6 +32,9 @@ _TYPES = {
     13: ("<u8", "uint64_data"),
     16: ("<u2", "int32_data"),
 }
+_FIELD_TYPES = {"float_data": "f4", "double_data": "f8", "int32_data": "i8", "int64_data": "i8", "uint64_data": "u8"}
+#: The types that are weights, in words of ``Stored``.
+_WORDS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 _FLOATS, _FLOAT16, _BFLOAT16 = (1, 10, 11, 16), 10, 16
 _EXTERNAL = 1
 _MOST_AXES = 32
@@ -69,12 +73,12 @@ def array_of(tensor: Any, name: str) -> np.ndarray:
     if tensor.data_location == _EXTERNAL or tensor.external_data:
         where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         raise ValueError(
-            f"tensor {shown(name)} is kept in another file, {shown(where)}, which was not opened: store the model with its data in one "
-            "file, or pass what onnx.load(path) makes of it, where you trust it"
+            f"tensor {shown(name)} is kept in another file, {shown(where)}, which was not opened: store the model with its data in "
+            "one file, or pass what onnx.load(path) makes of it, where you trust it"
         )
     if tensor.data_type not in _TYPES:
         raise ValueError(
-            f"tensor {shown(name)} has data type {tensor.data_type} of ONNX, which is not read: float, double, half or integers are"
+            f"tensor {shown(name)} has ONNX's data type {tensor.data_type}; floating point numbers and integers are read"
         )
     shape = tuple(tensor.dims)
     if len(shape) > _MOST_AXES or any(n < 0 for n in shape):
@@ -95,13 +99,23 @@ def _given(tensor, dtype, field, name):
         if len(raw) % size:
             raise ValueError(f"tensor {shown(name)} holds {len(raw)} bytes, which are no numbers of {size} bytes")
         return np.frombuffer(raw, dtype)
-    numbers = np.array(
-        getattr(tensor, field),
-        dtype=np.float64 if field in ("float_data", "double_data") else np.int64 if field != "uint64_data" else np.uint64,
-    )
+    numbers = np.array(getattr(tensor, field), dtype=_FIELD_TYPES[field])
     if tensor.data_type == _FLOAT16:
         return numbers.astype("<u2").view("<f2")
     return numbers.astype(dtype)
+
+
+def stored(tensor: Any) -> Stored:
+    """A TensorProto as an array that is read when it is asked for; what it claims without having it is of the type "damaged".
+
+    Parameters
+    ----------
+    tensor : onnx.TensorProto
+    """
+    shape = tuple(tensor.dims)
+    sound = len(shape) <= _MOST_AXES and all(n >= 0 for n in shape) and prod(shape) <= tensor.ByteSize()
+    dtype = _WORDS.get(tensor.data_type, f"ONNX's data type {tensor.data_type}") if sound else "damaged"
+    return Stored(shape if sound else (), dtype, lambda: array_of(tensor, tensor.name))
 
 
 class Constants:
@@ -153,10 +167,11 @@ class Constants:
             return self.value(*inner.output(list(node.output).index(name)))
         operator = _OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if operator is None:
-            raise Unknown(
-                f"{shown(name)} comes from {node.op_type}{' of ' + node.domain if node.domain else ''}, which is not computed here"
-            )
+            of = f" of {shown(node.domain)}" if node.domain else ""
+            raise Unknown(f"{shown(name)} comes from {node.op_type}{of}, which is not computed here")
         inputs = [self.value(scope, entry) if entry else None for entry in node.input]
+        if node.op_type != "Constant" and (not inputs or inputs[0] is None):
+            raise ValueError(f"{shown(name)} cannot be computed by {node.op_type} of nothing")
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused when weights are read
                 return operator(inputs, scope.attributes(node), self._take, list(node.output).index(name))

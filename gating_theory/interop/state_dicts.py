@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,6 @@ from ..support.available_memory import require_memory
 from .contents import Asked, Contents, Found
 from .layers import DIRECTIONS, RecurrentWeights
 from .stored import Stored
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import torch
 
 __all__ = ["TorchWeights", "contents", "embeddings_among", "found_in", "knows", "listed"]
 
@@ -43,29 +39,8 @@ _MOST_NAMES, _DEEPEST = 1_000_000, 64
 class TorchWeights(RecurrentWeights):
     """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64.
 
-    A RecurrentWeights whose input sequences may be tensors. Keys and order of gates in ``tensors`` are PyTorch's.
+    Keys and order of gates in ``tensors`` are PyTorch's.
     """
-
-    def sequences(self, inputs: npt.ArrayLike | torch.Tensor) -> np.ndarray:
-        """Input sequences as a (T, B, I) float64 array.
-
-        Parameters
-        ----------
-        inputs : array or tensor (T, I), (T, B, I), or (B, T, I) where ``batch_first``
-
-        Raises
-        ------
-        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
-        """
-        torch = sys.modules.get("torch")
-        if torch is not None and isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
-            raise TypeError(
-                "inputs must be an array or a tensor, got a PackedSequence: pass each sequence by itself, or sequences of one "
-                "length, as torch.nn.utils.rnn.pad_packed_sequence and a cut give them"
-            )
-        if torch is not None and isinstance(inputs, torch.Tensor):
-            inputs = inputs.detach().cpu().to(torch.float64).numpy()
-        return super().sequences(inputs)
 
 
 def knows(source: Any) -> bool:

@@ -23,7 +23,7 @@ from .contents import Asked
 from .file_formats import WORDS, file_format
 from .layers import Recording, RecurrentLayer, RecurrentWeights
 from .state_dicts import TorchWeights
-from .torch_initialise import init_, init_chrono_, init_orthogonal_
+from .torch_initialise import init_
 
 if TYPE_CHECKING:
     from ..networks.network import Network
@@ -38,8 +38,6 @@ __all__ = [
     "from_module",
     "from_state_dict",
     "init_",
-    "init_orthogonal_",
-    "init_chrono_",
 ]
 
 

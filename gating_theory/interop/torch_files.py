@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..support.checks import path_of
@@ -14,7 +15,7 @@ from .file_formats import WORDS, file_format
 from .safetensors_files import safetensors_content
 from .state_dicts import listed
 
-__all__ = ["contents", "knows"]
+__all__ = ["contents", "knows", "torch_content"]
 
 _FORMATS = {"torch": "PyTorch checkpoint", "safetensors": "safetensors"}
 
@@ -51,12 +52,22 @@ def contents(source: Any, asked: Asked) -> Contents:
         raise ValueError(
             f"{path} is {WORDS[format]}: it is no checkpoint of torch.save, or only a part of one, and no safetensors file"
         )
-    content = safetensors_content(path) if format == "safetensors" else _loaded(path)
+    content = safetensors_content(path) if format == "safetensors" else torch_content(path)
     return listed(content, path.name, _FORMATS[format], asked)
 
 
-def _loaded(path):
-    """The content of a file of torch.save: tensors and plain containers, never objects."""
+def torch_content(path: Path) -> Mapping[str, Any]:
+    """The content of a file of torch.save: tensors and plain containers, never objects.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ImportError : it needs PyTorch
+    ValueError : it is damaged, or holds more than tensors and plain containers
+    """
     try:
         import torch
     except ImportError as error:

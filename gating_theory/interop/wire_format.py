@@ -14,7 +14,7 @@ from ..support.checks import path_of
 
 __all__ = ["holds_model", "require_model"]
 
-#: Parts that are messages themselves, {field: kind}, by kind; what has no entry is not looked into: names, numbers, raw data, types.
+#: Parts that are messages themselves, {field: kind}, by kind; others are not looked into: names, numbers, raw data, types.
 _PARTS: dict[str, dict[int, str]] = {
     "model": {7: "graph", 8: "entry", 14: "entry", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph", 3: "entry", 4: "entry"},
@@ -121,9 +121,8 @@ def _parts(data: bytes, start: int, stop: int, kind: str) -> Iterator[tuple[int,
         elif wire == _BYTES:
             length, place = _varint(data, place, stop, kind)
             if length > stop - place:
-                raise ValueError(
-                    f"it is cut off or damaged: a {kind} claims {length} bytes for its field {number}, {stop - place} follow"
-                )
+                rest = stop - place
+                raise ValueError(f"it is cut off or damaged: a {kind} claims {length} bytes for its field {number}, {rest} follow")
             yield number, place, place + length
             place += length
         elif wire in (_FIXED32, _FIXED64):

@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 import gating_theory as gt
-from gating_theory.interop.torch import from_state_dict, init_, init_chrono_, init_orthogonal_
+from gating_theory.interop.torch import from_state_dict, init_
 
 version: str = gt.__version__
 
@@ -31,7 +31,7 @@ gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
 halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
-orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
+orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.Uniform(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
 few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
 memory_part: gt.LowRank = gt.LowRank({"h": 1}, covariance=[[1.5, 2.6], [2.6, 5.0]])
@@ -173,8 +173,13 @@ learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_
 
 # --- training
 
-libraries: gt.Defaults = gt.defaults(10)
-shallow: gt.Default = libraries["torch RNN"]
+libraries: gt.InitialisationTable = gt.defaults(10)
+shallow: gt.InitialisationRow = libraries["torch RNN"]
+slow_biases: gt.Initialisation = gt.chrono(gt.LSTM, 100, gain=1.0)
+beside: gt.InitialisationTable = gt.compare_initialisations(
+    [slow_biases, gt.gilboa(gt.LSTM, bias=5.0), gt.orthogonal(gt.LSTM, bias={"f": 1.0}), gt.Ensemble(gt.LSTM)], 10
+)
+stands: list[float] = [row.learning_rate for row in beside] + [row.log10_eps for row in beside]
 for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
@@ -191,9 +196,14 @@ at_first: gt.HeldFixedPoints = resting[0]
 attractors: np.ndarray = at_first.stable
 under_first: gt.Network = resting.network_at(0)
 
-layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
-layer = init_orthogonal_(init_(layer, plan))
+layer = init_(torch.nn.GRU(3, 100), gt.chrono(gt.GRUResetAfter, 200.0), rng=0, what="biases")
+layer = init_(init_(layer, plan), shallow, what="weights")
 trained: gt.Network = from_state_dict(layer.state_dict())
+held_weights: gt.Contents = gt.read(
+    layer, kind="GRU", nonlinearity=None, batch_first=False, names=None, order=None, transposed=False
+)
+as_read: gt.Network = held_weights.layer(0, "forward", prefix="").network
+n_modules: int = len(held_weights) + len(held_weights.names) + held_weights.weights("").n_layers
 
 # --- theory against networks
 

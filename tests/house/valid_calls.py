@@ -15,7 +15,7 @@ import torch
 
 import gating_theory as gt
 from gating_theory import plotting
-from gating_theory.interop import initialise, layers, layouts, readers
+from gating_theory.interop import initialise, layers, layouts, readers, stacks
 from gating_theory.interop import torch as bridge
 
 
@@ -28,6 +28,10 @@ class Things:
     @cached_property
     def folder(self):
         return tempfile.mkdtemp()
+
+    @cached_property
+    def contents(self):
+        return gt.read(self.module)
 
     @cached_property
     def split(self):
@@ -131,6 +135,14 @@ class Things:
     @cached_property
     def layer(self):
         return self.weights.layer()
+
+    @cached_property
+    def stack(self):
+        return readers.weights_of(torch.nn.GRU(2, 5, 2)).stack()
+
+    @property
+    def stacked(self):
+        return {"state": self.stack.zero_state(), "x": np.zeros(2)}
 
     @cached_property
     def recording(self):
@@ -674,10 +686,27 @@ CALLS = {
         | {"memory": None, "kappa": None},
     ),
     "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
+    "compare_initialisations": lambda t: (
+        gt.compare_initialisations,
+        {"initialisations": [gt.Ensemble(gt.GRU)], "n_steps": 3},
+    ),
+    "chrono": lambda t: (gt.chrono, {"cell": gt.GRU, "longest": 10.0, "gain": 1.0}),
+    "gilboa": lambda t: (gt.gilboa, {"cell": gt.GRU, "bias": 5.0, "gain": 1e-5}),
+    "orthogonal": lambda t: (gt.orthogonal, {"cell": gt.GRU, "gain": 1.0, "stacked": False, "bias": {"z": 1.0}}),
+    "Initialisation": lambda t: (
+        gt.Initialisation,
+        {"name": "own", "ensemble": gt.Ensemble(gt.GRU), "source": "here", "chrono": {"z": 1.0}, "longest": 10.0, "vanishing": 1.0},
+    ),
+    "Initialisation.draw": lambda t: (
+        gt.orthogonal(gt.GRUResetAfter).draw,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "rng": np.random.default_rng(0)},
+    ),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
         | {
+            "lengths": [8, 5, 2],
+            "state": np.zeros((1, 3, 5)),
             "nonlinearity": None,
             "batch_first": None,
             "initial": t.module,
@@ -691,7 +720,8 @@ CALLS = {
         gt.fixed_point_analysis,
         {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
         | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None}
+        | {"lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
     "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layouts.rows_by_name": lambda t: (
@@ -700,18 +730,40 @@ CALLS = {
     ),
     "interop.layouts.layout_of": lambda t: (layouts.layout_of, {"kind": "GRU"}),
     "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
-    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs, "lengths": [8, 5, 2]}),
     "interop.layers.RecurrentWeights.record": lambda t: (
         t.weights.record,
-        {"inputs": t.inputs, "layer": 0, "direction": "forward"},
+        {"inputs": t.inputs, "layer": 0, "direction": "forward", "lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
+    ),
+    "interop.layers.RecurrentLayer.input_jacobian": lambda t: (
+        t.layer.input_jacobian,
+        {"state": np.zeros((1, 5)), "x": np.zeros(2)},
     ),
     "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
+    "interop.layers.RecurrentLayer.record": lambda t: (
+        t.layer.record,
+        {"x": t.inputs, "state": np.zeros((3, 1, 5)), "lengths": [8, 5, 2]},
+    ),
     "interop.layers.RecurrentLayer.fed": lambda t: (t.layer.fed, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.run": lambda t: (t.layer.run, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
-    "interop.layers.RecurrentLayer.record": lambda t: (t.layer.record, {"x": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
+    "read": lambda t: (
+        gt.read,
+        {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
+        | {"transposed": False},
+    "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
+    "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
+    "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
+    "interop.stacks.Stack.layer_eigenvalues": lambda t: (t.stack.layer_eigenvalues, t.stacked),
+    "interop.stacks.Stack.eigenvalues": lambda t: (t.stack.eigenvalues, t.stacked),
+    "interop.stacks.Stack.singular_values": lambda t: (t.stack.singular_values, t.stacked),
+    "interop.stacks.Stack.record": lambda t: (
+        t.stack.record,
+        {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
+    ),
+    "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
     "interop.initialise.chrono": lambda t: (
         initialise.chrono,
@@ -725,6 +777,10 @@ CALLS = {
         initialise.of_ensemble,
         {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
+    "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
+    "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
+    "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
     "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
@@ -740,12 +796,7 @@ CALLS = {
     ),
     "interop.torch.init_": lambda t: (
         bridge.init_,
-        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
-    ),
-    "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
-    "interop.torch.init_orthogonal_": lambda t: (
-        bridge.init_orthogonal_,
-        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "what": "both"},
     ),
     # flows
     "GRUFlow": lambda t: (
@@ -1039,6 +1090,7 @@ LEFT_OUT = {
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
     "IID.condition": "as MatrixLaw",
     "IID.draw": "as MatrixLaw",
+    "Uniform.draw": "as MatrixLaw",
     "Haar.condition": "as MatrixLaw",
     "Haar.draw": "as MatrixLaw",
     "Haar.image_scales": "as MatrixLaw",
@@ -1081,7 +1133,7 @@ LEFT_OUT = {
 
 
 #: Dataclasses that users make; the others are results, made by calculators.
-MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues)
+MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues, gt.Initialisation)
 #: Classes that are parts of public ones.
 PARTS = {"Pseudospectra"}
 
@@ -1091,6 +1143,7 @@ def public():
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
     faces |= {
         "interop.layers": layers,
+        "interop.stacks": stacks,
         "interop.layouts": layouts,
         "interop.readers": readers,
         "interop.initialise": initialise,

@@ -122,7 +122,7 @@ def test_a_missing_file_is_noticed_before_a_reader_is_imported(tmp_path, monkeyp
 def test_what_nobody_knows(tmp_path):
     with pytest.raises(TypeError, match="source must be .* got int"):
         readers.read(3)
-    with pytest.raises(ValueError, match=r"dict in which no reader finds recurrent weights: it has .*weight"):
+    with pytest.raises(ValueError, match=r"has no names of recurrent weights .*; its arrays are head.weight \(2, 2\)"):
         readers.read({"head.weight": np.eye(2)})
     (tmp_path / "notes.txt").write_text("some text")
     with pytest.raises(ValueError, match="notes.txt is a file of no known format"):
@@ -138,6 +138,10 @@ def test_what_nobody_knows(tmp_path):
         ({"nonlinearity": "sine"}, ValueError, "nonlinearity must be .tanh. or .relu., got .sine."),
         ({"batch_first": 1}, TypeError, "batch_first must be True, False or None, got 1"),
         ({"transposed": None}, TypeError, "transposed must be True or False"),
+        ({"transposed": True}, ValueError, "order and transposed are of arrays that names= names"),
+        ({"order": 3}, TypeError, "order must be a text"),
+        ({"names": "weight"}, TypeError, "names must be a dict of names"),
+        ({"names": {"weight_hh": 3}}, TypeError, "names must be a dict of texts"),
     ],
 )
 def test_bad_options(options, error, words):
