@@ -310,7 +310,6 @@ def _power(several, factors):
 
 def _slope(blocks, factors):
     """Least squares of log std over log length, each weighted with the number of stretches behind it."""
-    k = blocks.shape[2]
     spread = np.array([_merged(list(blocks), factor).std(axis=0, ddof=1) for factor in factors])
     weights = 1.0 / factors
     place = np.log(factors) - (weights * np.log(factors)).sum() / weights.sum()

@@ -46,8 +46,11 @@ def test_one_unit_by_its_formula():
 
 
 def test_the_spread_falls_as_the_root_of_the_length_under_white_input():
-    """Slopes of one unit under white input forget within a step or two. The power is 1/2 within three of its errors (the seed is
-    fixed), and the error tells something: .1 of .5 at most. The same input held for 64 steps at a time does not forget within a window."""
+    """Slopes of one unit under white input forget within a step or two.
+
+    The power is 1/2 within three of its errors (the seed is fixed), and the error tells something: .1 of .5 at most. The same input
+    held for 64 steps at a time does not forget within a window.
+    """
     rng = np.random.default_rng(1)
     result = found_of_one(rng.standard_normal(2400), 3)
     assert result.power[0] == pytest.approx(0.5, abs=3 * result.power_stderr[0]) and result.power_stderr[0] < 0.1
