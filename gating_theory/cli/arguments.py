@@ -252,7 +252,12 @@ def _read(p):
 
 def _diagnose(p):
     p.add_argument("checkpoint", type=existing_file, metavar="CHECKPOINT", help="a file that the command read can list")
-    p.add_argument("--inputs", type=existing_file, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument(
+        "--inputs",
+        type=existing_file,
+        metavar="FILE",
+        help="input sequences, .npy of shape (T, I) or (T, B, I), or .npz of these as inputs and the steps of each as lengths",
+    )
     p.add_argument(
         "--initial", type=existing_file, metavar="FILE", help="the checkpoint before training: what is learned is the difference"
     )
