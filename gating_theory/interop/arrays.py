@@ -14,7 +14,7 @@ from .named import named_contents
 from .npz_files import npz_arrays
 from .safetensors_files import safetensors_content
 from .torch_files import torch_content
-from .trees import Arrays, flattened, is_tree, listed
+from .trees import flattened, is_tree, listed
 
 __all__ = ["arrays_of", "by_names", "contents", "knows"]
 
@@ -60,7 +60,7 @@ def by_names(source: Any, asked: Asked) -> Contents:
     return named_contents(arrays, where, asked)
 
 
-def arrays_of(source: Any) -> tuple[Arrays, str, str]:
+def arrays_of(source: Any) -> tuple[dict[str, Any], str, str]:
     """The arrays of a source by their names, what the source is called, and its format in words.
 
     Parameters

@@ -25,6 +25,7 @@ EXAMPLES = {
     "docs/cluster.md": (3, 2),
     "docs/checkpoint.md": (6, 12),
     "docs/trained.md": (8, 9),
+    "docs/models.md": (1, 1),
     "docs/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -98,6 +99,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "phase-diagram",
         "derive",
         "validate",
+        "read",
         "diagnose",
         "figures",
         "portrait",

@@ -642,6 +642,12 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "finite_time_exponents": lambda t: (
+        gt.finite_time_exponents,
+        {"net": t.net, "window": 3, "k": 2, "n_steps": 20, "inputs": np.ones((30, 3, 6)), "parameters": np.ones((30, 0, 6))}
+        | {"state": t.state, "transient": 5, "tangent_transient": 5, "rng": 0, "progress": None},
+    ),
+    "FiniteTimeExponents.quantiles": lambda t: (gt.finite_time_exponents(t.net, 2, n_steps=8, rng=0).quantiles, {"q": [0.1, 0.9]}),
     # sweeps, files
     "phase_diagram": lambda t: (
         gt.phase_diagram,
@@ -1026,6 +1032,26 @@ CALLS = {
     "plotting.plot_mode_shares": lambda t: (
         plotting.plot_mode_shares,
         {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
+    ),
+    "plotting.plot_lyapunov_spectrum": lambda t: (
+        plotting.plot_lyapunov_spectrum,
+        {"result": gt.lyapunov_spectrum(t.net, n_steps=10, rng=0), "ax": t.ax},
+    ),
+    "plotting.plot_finite_time_exponents": lambda t: (
+        plotting.plot_finite_time_exponents,
+        {"result": gt.finite_time_exponents(t.net, 2, n_steps=80, rng=0), "which": 0, "by_length": True, "ax": t.ax},
+    ),
+    "plotting.plot_gradients_by_lag": lambda t: (
+        plotting.plot_gradients_by_lag,
+        {"result": t.diagnosis, "growth": gt.gradient_growth(t.point, 2), "ax": t.ax},
+    ),
+    "plotting.plot_eigenvalues_along": lambda t: (
+        plotting.plot_eigenvalues_along,
+        {"run": t.recording, "times": [0], "sequence": 1, "ax": [t.ax]},
+    ),
+    "plotting.animate_eigenvalues": lambda t: (
+        plotting.animate_eigenvalues,
+        {"run": t.recording, "times": [0, 1], "sequence": 1, "interval": 50.0, "ax": t.ax},
     ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,

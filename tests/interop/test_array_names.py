@@ -203,7 +203,7 @@ def test_what_is_no_array():
     for wrong, words in ((np.full((12, 4), "a"), "must hold real numbers"), (np.full((12, 4), np.inf), "must be finite, got inf")):
         with pytest.raises(ValueError, match=rf"names\['weight_hh'\] {words}"):
             gt.read(GRU | {"U": wrong}, names=BOTH, kind="GRU", order="zrh")
-    with pytest.raises(TypeError, match="names must be a mapping"):
+    with pytest.raises(TypeError, match="names must be a dict of names"):
         gt.read(GRU, names=["U", "W"])
     with pytest.raises(TypeError, match="names= is for files and dicts of arrays"):
         gt.read(3, names=BOTH)
