@@ -60,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
 def _sequences(path):
     """(array, lengths or None) from a .npy file, or a .npz file of "inputs" and "lengths"; nothing pickled is read."""
     try:
-        found = np.load(path, allow_pickle=False)
-        arrays = {"inputs": found} if isinstance(found, np.ndarray) else dict(found)
+        with open(path, "rb") as file:  # numpy does not close what it cannot read
+            found = np.load(file, allow_pickle=False)
+            arrays = {"inputs": found} if isinstance(found, np.ndarray) else dict(found)
     except (ValueError, EOFError, BadZipFile, zlib.error):  # numpy's own words advise to unpickle it
         raise ValueError(f"--inputs {path} is not a .npy or .npz file of numbers, or only a part of one") from None
     if not {"inputs"} <= set(arrays) <= {"inputs", "lengths"}:
