@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     logs : (intervals, k) array of log |R_jj|, one sequence after the other
     interval : int, steps
     intervals : tuple of int, the number of intervals of each sequence
-    log_det : float, sum of log|det J| over all steps; 0 unless the frame was full
+    log_det : float, sum of log|det J| over all steps; 0 unless the frame was full, and for windows
     state : (d, N) array, where the last walk ended
     """
 
@@ -105,7 +105,9 @@ class Walks:
         """
         return tuple(-(-n // interval) if self.run is None else n // interval for n in self.steps)
 
-    def measure(self, frame: np.ndarray, interval: int | None, longest: int, tell: Callable[[int], None]) -> Measured:
+    def measure(
+        self, frame: np.ndarray, interval: int | None, longest: int, tell: Callable[[int], None], window: int | None = None
+    ) -> Measured:
         """Walk along all of them.
 
         Parameters
@@ -114,12 +116,15 @@ class Walks:
         interval : int or None, found in the first walk
         longest : int, the longest that is taken unless given
         tell : called with numbers of steps done
+        window : int or None, of which the interval that is found has to be a divisor
         """
         logs: list[np.ndarray] = []
-        log_det, full = 0.0, len(frame) == self.size
+        log_det, full = 0.0, window is None and len(frame) == self.size
         for path in self._paths(tell):
             walk = TangentWalk(path, frame.copy(), tell)
             interval = walk.settle(self.tangent_transient, interval, longest)
+            if window is not None:
+                interval = max(d for d in range(1, interval + 1) if window % d == 0)
             some, more = walk.measure(self.intervals(interval)[len(logs)], interval, full)
             logs.append(some)
             log_det += more

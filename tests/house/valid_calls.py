@@ -642,6 +642,12 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "finite_time_exponents": lambda t: (
+        gt.finite_time_exponents,
+        {"net": t.net, "window": 3, "k": 2, "n_steps": 20, "inputs": np.ones((30, 3, 6)), "parameters": np.ones((30, 0, 6))}
+        | {"state": t.state, "transient": 5, "tangent_transient": 5, "rng": 0, "progress": None},
+    ),
+    "FiniteTimeExponents.quantiles": lambda t: (gt.finite_time_exponents(t.net, 2, n_steps=8, rng=0).quantiles, {"q": [0.1, 0.9]}),
     # sweeps, files
     "phase_diagram": lambda t: (
         gt.phase_diagram,
@@ -747,6 +753,7 @@ CALLS = {
         gt.read,
         {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
         | {"transposed": False},
+    ),
     "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
     "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
     "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
@@ -758,24 +765,11 @@ CALLS = {
         {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
     ),
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
-    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
     "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
     "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "Contents.stack": lambda t: (lambda prefixes: t.contents.stack(prefixes), {"prefixes": ""}),
     "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
     "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
@@ -1038,6 +1032,26 @@ CALLS = {
     "plotting.plot_mode_shares": lambda t: (
         plotting.plot_mode_shares,
         {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
+    ),
+    "plotting.plot_lyapunov_spectrum": lambda t: (
+        plotting.plot_lyapunov_spectrum,
+        {"result": gt.lyapunov_spectrum(t.net, n_steps=10, rng=0), "ax": t.ax},
+    ),
+    "plotting.plot_finite_time_exponents": lambda t: (
+        plotting.plot_finite_time_exponents,
+        {"result": gt.finite_time_exponents(t.net, 2, n_steps=80, rng=0), "which": 0, "by_length": True, "ax": t.ax},
+    ),
+    "plotting.plot_gradients_by_lag": lambda t: (
+        plotting.plot_gradients_by_lag,
+        {"result": t.diagnosis, "growth": gt.gradient_growth(t.point, 2), "ax": t.ax},
+    ),
+    "plotting.plot_eigenvalues_along": lambda t: (
+        plotting.plot_eigenvalues_along,
+        {"run": t.recording, "times": [0], "sequence": 1, "ax": [t.ax]},
+    ),
+    "plotting.animate_eigenvalues": lambda t: (
+        plotting.animate_eigenvalues,
+        {"run": t.recording, "times": [0, 1], "sequence": 1, "interval": 50.0, "ax": t.ax},
     ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,

@@ -58,9 +58,8 @@ def test_modules_of_one_source_on_top_of_each_other():
     contents = contents_of(["GRU", "LSTM", "GRU reset before"])
     stack = contents.stack("rnn_0", "rnn_1", "rnn_2")
     assert stack.sizes == (4, 6, 5) and len(stack) == 3 and stack.input_size == 2
-    assert "model.npz: 3 layers as one system of 15 state variables" in str(stack) and "layer 1: LSTM, 4 inputs, 3 units" in str(
-        stack
-    )
+    assert "model.npz: 3 layers as one system of 15 state variables" in str(stack)
+    assert "layer 1: LSTM, 4 inputs, 3 units" in str(stack)
     rng = np.random.default_rng(3)
     state = tuple(rng.standard_normal(each.shape) for each in stack.zero_state())
     x = rng.standard_normal(2)
