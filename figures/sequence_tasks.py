@@ -130,7 +130,7 @@ class Sines:
 
 
 def make_task(name):
-    """The task of a name such as "digits", "permuted", "recall 20", "noisy 50", "clean 40", "flip-flop 60", "sines 80": kind, length."""
+    """The task of a name such as "digits", "permuted", "recall 20", "noisy 50", "clean 40", "flip-flop 60": kind and length."""
     kind, _, number = name.partition(" ")
     if kind in ("digits", "permuted"):
         return Digits(kind == "permuted")

@@ -18,11 +18,13 @@ import numpy as np
 
 import gating_theory as gt
 
+from .common import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILLION
 from .torch_runs import CLIP
+from .training_findings import STANDS, findings, ranked
 from .training_runs import BATCH, DONE, HELD, HIDDEN, LEARNED, RECENT, Run, run
 from .training_starts import STARTS, Start, designed
 
-__all__ = ["NEEDS", "TITLE", "compute", "settings"]
+__all__ = ["NEEDS", "TITLE", "compute", "draw", "findings", "settings"]
 
 TITLE = "Where gated networks can be trained: theory's gradients at initialisation, and runs of PyTorch"
 NEEDS = ("torch", "sklearn")
@@ -38,7 +40,7 @@ ON_DIGITS = (
     "GRU onset, no biases, orthogonal",
     "GRU chrono",
     "GRU design",
-    "LSTM default, b_f 1",
+    "LSTM default, b_f = 1",
     "LSTM onset, no biases",
     "LSTM chrono",
     "LSTM design",
@@ -78,8 +80,8 @@ FULL = {
             "GRU chrono",
             "GRU chrono, onset gain",
             "GRU design",
-            "GRU design, kappa 3",
-            "LSTM default, b_f 1",
+            "GRU design, kappa = 3",
+            "LSTM default, b_f = 1",
             "LSTM keras",
             "LSTM onset, no biases",
             "LSTM chrono",
@@ -106,7 +108,7 @@ QUICK = {
     "step": {"length": 60, "shut": (0.0, 1.0), "rate": (1e-3, 3e-2), "updates": 300, "seeds": 1},
     "table": {
         "length": 20,
-        "starts": ("GRU default", "GRU chrono", "GRU design", "LSTM default, b_f 1", "LSTM chrono", "LSTM design"),
+        "starts": ("GRU default", "GRU chrono", "GRU design", "LSTM default, b_f = 1", "LSTM chrono", "LSTM design"),
         "rate": (1e-2,),
         "updates": 300,
         "seeds": 1,
@@ -260,3 +262,167 @@ def _filled(axes, values):
     for place, value in values.items():
         out[place] = value
     return out
+
+
+# --- draw
+
+
+_COLOURS = dict(zip(range(4), (BLUE, GREEN, ORANGE, VERMILLION)))
+_MARKERS = "osD^"
+#: Levels of lg G drawn over the map.
+_LEVELS = (-16, -8, -4, -2, -1, 0)
+#: How far the dots of two learning rates, and of seeds, lie from their row's middle.
+_APART, _SPREAD = 0.17, 0.12
+
+
+def draw(data):
+    """Sections A, B, C side by side; D below them, noisy recall and digits with a row for each initialisation."""
+    from matplotlib.figure import Figure
+
+    plan = json.loads(data.attrs["plan"])
+    rows = data.sizes["table_start"]
+    figure = Figure(figsize=(PAGE, 3.0 + 0.19 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(2.35, 0.65 + 0.19 * rows))
+    first, second, third = above.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    _draw_map(first, data, plan["map"])
+    _draw_edge(second, data)
+    _draw_step(third, data)
+    left, right = below.subplots(1, 2, width_ratios=(1.5, 1.0), sharey=True)
+    _draw_table(left, data, plan["table"])
+    _draw_digits(right, data)
+    for ax in (first, second, third, left, right):
+        ax.tick_params(labelsize="x-small")
+    return figure
+
+
+def _titled(ax, letter, words):
+    ax.set_title(f"{letter}  {words}", fontsize="small", loc="left")
+
+
+def _draw_map(ax, data, plan):
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    kappas, rhos = data["map_kappa"].values, data["map_rho"].values
+    edges = np.exp(_between(np.log(kappas))), _between(rhos)
+    median = ranked(data["map_learned"].values)
+    shown = np.ma.masked_invalid(median).T
+    ax.set_facecolor("0.85")
+    mesh = ax.pcolormesh(*edges, shown, cmap="cividis_r", norm=LogNorm(80, plan["updates"]), linewidth=0)
+    seeds = data.sizes["map_seed"]
+    for (i, j), count in np.ndenumerate(np.isfinite(data["map_learned"].values).sum(axis=-1)):
+        if count < seeds:
+            ax.text(
+                kappas[i], (edges[1][j] + edges[1][j + 1]) / 2, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small"
+            )
+    fine = data["map_fine_kappa"], data["map_fine_rho"], data["map_fine_log10_gradient"].transpose("map_fine_rho", "map_fine_kappa")
+    lines = ax.contour(*fine, _LEVELS, colors=VERMILLION, linewidths=1.1, linestyles="-")
+    ax.clabel(lines, fmt="%d", fontsize="xx-small")
+    ax.set_xscale("log")
+    ax.set_xlim(edges[0][0], edges[0][-1])
+    ax.set_ylim(edges[1][0], edges[1][-1])
+    ax.set_xticks(kappas, [f"{kappa:g}" for kappa in kappas])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(rhos)
+    ax.set_xlabel(r"$\kappa$: $1 - z = \kappa/(T + \kappa)$", fontsize="small")
+    ax.set_ylabel(r"$\rho$: gain over that of the onset", fontsize="small")
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
+    bar.set_label("updates to learn", fontsize="x-small")
+    bar.ax.tick_params(labelsize="xx-small")
+    ticks = [tick for tick in (100, 200, 500, 1000) if tick <= plan["updates"]]
+    bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    _titled(ax, "A", rf"noisy recall, $T = {plan['length']}$; lines: $\lg G(T)$")
+
+
+def _draw_edge(ax, data):
+    ax.axvline(1.0, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
+    for number, eps in enumerate(data["edge_eps"].values):
+        one = data.isel(edge_eps=number)
+        share = np.isfinite(one["edge_learned"].values).mean(axis=-1)
+        place = one["edge_length"].values / float(one["edge_predicted"])
+        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
+        ax.plot(place, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}$", **style)
+    _shares(ax, "seeds that learn")
+    ax.set_xlabel(r"$T / T^*$, $\lg G(T^*) = 2 \lg \epsilon$", fontsize="small")
+    ax.legend(fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.3)
+    _titled(ax, "B", "clean recall: edge")
+
+
+def _draw_step(ax, data):
+    ax.axvline(STANDS, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
+    for number, share in enumerate(data["step_shut"].values):
+        one = data.isel(step_shut=number)
+        learns = np.isfinite(one["step_learned"].values).mean(axis=-1)
+        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
+        size = float(one["step_amplification"])
+        ax.plot(size * data["step_rate"].values, learns, label=rf"$\Lambda = {size:.2g}$", **style)
+    ax.set_xscale("log")
+    _shares(ax, "")
+    ax.set_xlabel(r"$\Lambda \times$ learning rate", fontsize="small")
+    ax.legend(fontsize="xx-small", frameon=False, loc="center right", borderaxespad=0.3)
+    _titled(ax, "C", "LSTM: step size")
+
+
+def _shares(ax, label):
+    ax.set_ylim(-0.06, 1.06)
+    ax.set_yticks([0.0, 0.5, 1.0])
+    ax.set_ylabel(label, fontsize="small")
+
+
+def _draw_table(ax, data, plan):
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullLocator, ScalarFormatter
+
+    never, names = 1.25 * plan["updates"], data["table_start"].values
+    ax.axvspan(1.08 * plan["updates"], 1.45 * plan["updates"], color="0.9", linewidth=0)
+    _dots(ax, np.nan_to_num(data["table_learned"].values, nan=never))
+    ax.set_xscale("log")
+    ax.set_xlim(right=1.45 * plan["updates"])
+    ticks = [tick for tick in (50, 100, 200, 400, 900) if tick <= plan["updates"]]
+    ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
+    ax.xaxis.set_minor_locator(NullLocator())
+    logs = data["table_log10_gradient"].values
+    ax.set_yticks(range(names.size), [f"{name}  ({lg:.1f})" for name, lg in zip(names, logs)])
+    ax.set_ylim(names.size - 0.5, -0.5)
+    ax.set_xlabel("updates to learn", fontsize="small")
+    for row in range(1, names.size):
+        if names[row].split()[0] != names[row - 1].split()[0]:
+            ax.axhline(row - 0.5, color="0.6", linewidth=0.6)
+    handles = [
+        Line2D([], [], color=_RATES[number], marker="o", markersize=3.5, linestyle="none", label=f"learning rate {rate:g}")
+        for number, rate in enumerate(data["table_rate"].values)
+    ]
+    ax.legend(handles=handles, fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.3)
+    _titled(ax, "D", rf"noisy recall, $T = {plan['length']}$ (beside the names: $\lg G$)")
+
+
+def _draw_digits(ax, data):
+    score = np.where(np.isfinite(data["digits_log10_gradient"].values)[:, None, None], data["digits_score"].values, np.nan)
+    _dots(ax, score)
+    ax.tick_params(labelleft=False)
+    ax.set_xlabel("accuracy", fontsize="small")
+    _titled(ax, "", "permuted digits: the other way")
+
+
+_RATES = (BLUE, PURPLE)
+
+
+def _dots(ax, values):
+    """A row for each start, above each other the learning rates, a dot for each seed."""
+    starts, rates, seeds = values.shape
+    for rate in range(rates):
+        middle = (rate - (rates - 1) / 2) * 2 * _APART
+        for start in range(starts):
+            rows = start + middle + np.linspace(-_SPREAD, _SPREAD, seeds) if seeds > 1 else [start + middle]
+            ax.plot(values[start, rate], rows, "o", color=_RATES[rate], markersize=2.6, markeredgewidth=0, alpha=0.85)
+    for start in range(starts):
+        ax.axhline(start, color="0.92", linewidth=0.5, zorder=0)
+
+
+def _between(values):
+    """Edges of cells around these values."""
+    middle = (values[1:] + values[:-1]) / 2
+    return np.concatenate([[values[0] - (middle[0] - values[0])], middle, [values[-1] + (values[-1] - middle[-1])]])

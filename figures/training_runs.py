@@ -11,7 +11,7 @@ from .sequence_tasks import make_task
 from .torch_runs import CLIP, fast_torch
 from .training_starts import Start
 
-__all__ = ["BATCH", "DONE", "HELD", "HIDDEN", "LEARNED", "RECENT", "Run", "run"]
+__all__ = ["BATCH", "DONE", "HELD", "HIDDEN", "LEARNED", "RECENT", "Held", "Judge", "Recent", "Run", "run"]
 
 HIDDEN, BATCH = 64, 32
 #: Noisy recall is learned when this share of the answers to the last RECENT batches is right, all of them new; a run ends at DONE.
@@ -34,15 +34,18 @@ class Run(NamedTuple):
 def run(*settings):
     """Train: {"learned": updates until the task was learned or None, "score": accuracy in the end, "updates": how many there were}.
 
-    The accuracy is that on the last new batches; of clean recall that on all symbols; of digits that on images not trained on.
+    The accuracy of noisy recall is that on the last new batches, of clean recall that on all there is, of digits that on images not
+    trained on. The numbers of updates of the first two are those before the accuracy was measured.
     """
     asked = Run(*settings)
-    task = make_task(asked.task)
+    task, kind = make_task(asked.task), asked.task.split()[0]
+    judge = {"noisy": Recent, "clean": Held}.get(kind, Judge)()
     with fast_torch():
         module = Start.of(asked.recipe).module(task.n_in, HIDDEN, asked.seed)
-        judge = _judge(asked.task)
-        done = _train(module, _readout(task, asked.seed), task, asked, judge)
-    return {"learned": judge.learned, "score": judge.score if done is None else done, "updates": judge.seen}
+        readout = _readout(task, asked.seed)
+        updates = _train(module, readout, task, asked, judge)
+        score = judge.score if kind in ("noisy", "clean") else _tested(module, readout, task)
+    return {"learned": judge.learned, "score": score, "updates": updates}
 
 
 def _readout(task, seed):
@@ -54,70 +57,68 @@ def _readout(task, seed):
 
 
 def _train(module, readout, task, asked, judge):
-    """Until the judge has seen enough; the score on test data, where the task has such."""
+    """How many updates there were before the judge had seen enough."""
     import torch
 
     parameters = [*module.parameters(), *readout.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=asked.rate, eps=asked.eps)
     rng = np.random.default_rng(1000 + asked.seed)
-    for _ in range(asked.updates):
+    for update in range(asked.updates):
         x, target = (torch.from_numpy(a) for a in task.batch(rng, BATCH))
         answer = readout(module(x)[0][-1])
-        if judge.enough(float((answer.argmax(-1) == target).float().mean())):
-            break
+        if judge.has_seen_enough(update, float((answer.argmax(-1) == target).float().mean())):
+            return update
         optimiser.zero_grad(set_to_none=True)
         torch.nn.functional.cross_entropy(answer, target).backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         optimiser.step()
-    if not asked.task.startswith("permuted"):
-        return None
+    return asked.updates
+
+
+def _tested(module, readout, task):
+    import torch
+
     with torch.no_grad():
         x, target = (torch.from_numpy(a) for a in task.test())
         return float((readout(module(x)[0][-1]).argmax(-1) == target).float().mean())
 
 
-class _Judge:
-    """What is seen of accuracies on batches that were not trained on yet."""
+class Judge:
+    """Sees accuracies on batches before they are trained on, and says when the task was learned; this one never."""
 
-    learned, score, seen = None, 0.0, 0
+    learned, score = None, 0.0
 
-    def enough(self, accuracy):
-        """Whether training can end. The batch is that of a network after ``seen`` updates."""
-        over = self.look(accuracy)
-        self.seen += not over
-        return over
-
-    def look(self, accuracy):
+    def has_seen_enough(self, update, accuracy):
+        """Whether training can end, with the accuracy after ``update`` updates."""
         return False
 
 
-class _Recent(_Judge):
+class Recent(Judge):
     """Noisy recall: the mean over the last batches."""
 
     def __init__(self):
         self.last = deque(maxlen=RECENT)
 
-    def look(self, accuracy):
+    def has_seen_enough(self, update, accuracy):
         self.last.append(accuracy)
         self.score = float(np.mean(self.last))
         full = len(self.last) == RECENT
         if full and self.score >= LEARNED and self.learned is None:
-            self.learned = self.seen
+            self.learned = update
         return full and self.score >= DONE
 
 
-class _Held(_Judge):
-    """Clean recall: everything right, and so for a while."""
+class Held(Judge):
+    """Clean recall: everything right, and so for a while; learned is the first update of it."""
 
     first = None
 
-    def look(self, accuracy):
+    def has_seen_enough(self, update, accuracy):
         self.score = accuracy
-        self.first = None if accuracy < 1.0 else self.seen if self.first is None else self.first
-        if self.first is not None and self.seen - self.first >= HELD:
+        if accuracy < 1.0:
+            self.first = None
+        elif self.first is None:
+            self.first = update
+        if self.first is not None and update - self.first >= HELD:
             self.learned = self.first
         return self.learned is not None
-
-
-def _judge(task):
-    return {"noisy": _Recent, "clean": _Held}.get(task.split()[0], _Judge)()

@@ -22,7 +22,7 @@ _REAL = {"Double": ("float64", 8), "Float": ("float32", 4), "Half": ("float16", 
 _TENSOR = frozenset({"torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor"})
 _PARAMETER = "torch._utils _rebuild_parameter"
 #: So many modules, and such a depth, are no model any more.
-_MOST_MODULES, _DEEPEST = 100_000, 64
+_MOST_MODULES, _DEEPEST = 20_000, 64
 #: The part of each text of code in which the function of an RNN is looked for, bytes, and how many texts.
 _LONGEST_TEXT, _MOST_TEXTS = 1_000_000, 1000
 
