@@ -139,10 +139,10 @@ PICTURES = {
         gt.design(gt.GRU, {"slow_fraction(30)": 0.1}, {"gain.r": 1.0}, free=("gain.z",)), ax=ax
     ),
     "phase_diagram": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "count", lines=["onset:gain.h", "fold:gain.h"], ax=ax),
-    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment:h", ax=ax),
+    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment", ax=ax),
     "complexity": lambda t, ax: plotting.plot_complexity(t.rates, ax=ax),
     "autocorrelation": lambda t, ax: plotting.plot_autocorrelation({"chaos": t.moving}, ax=ax),
-    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(gt.correlation_transient(t.slow_leak, 12), ax=ax),
+    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(gt.correlation_transient(t.slow_leak, 12, 0.5, 0.3), ax=ax),
     "pair": lambda t, ax: plotting.plot_pair(t.pair, ax=ax),
     "portrait": lambda t, ax: gt.flow.plot_portrait(t.bistable, ax=ax),
     "animation": lambda t, ax: plotting.animate_eigenvalues(t.run, [0, 5, 10], ax=ax),
@@ -163,10 +163,8 @@ def outside(figure):
     return found
 
 
-def _seen(artist):
-    if not artist.get_visible() or (artist.get_clip_on() and artist.axes is not None and not _tick_within(artist)):
-        return False
-    return True
+def _seen(text):
+    return text.get_visible() and (text.axes is None or _tick_within(text))
 
 
 def _tick_within(text):

@@ -183,7 +183,7 @@ def _draw_lengths(ax, several, index):
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("length of a window (steps)")
-    ax.set_ylabel("standard deviation (1/step)")
+    ax.set_ylabel("sd over windows (1/step)")
 
 
 def _several(result: Result | Mapping[str, Result], kind: type[Result], maker: str) -> dict[str, Result]:
