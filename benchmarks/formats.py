@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 from gating_theory.interop.layers import RecurrentLayer  # noqa: E402
 
 #: Modules beside this one that hold cases, in the order of the table.
-FAMILIES = ("formats_torch", "formats_keras", "formats_onnx")
+FAMILIES = ("formats_torch", "formats_keras", "formats_onnx", "formats_flax", "formats_arrays")
 #: Steps of the input, the page with the tables, and what stands around them.
 N_STEPS, PAGE = 6, Path(__file__).parents[1] / "docs" / "models.md"
 BEGIN, END = "<!-- table: benchmarks/formats.py -->", "<!-- end of table -->"

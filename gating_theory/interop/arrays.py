@@ -6,15 +6,17 @@ import os
 from typing import Any
 
 from ..support.checks import path_of
-from . import onnx, state_dicts
+from . import onnx, state_dicts, torch_modules
 from .contents import Asked, Contents
 from .file_formats import WORDS, file_format
+from .hdf5 import opened
 from .msgpack_files import msgpack_tree
 from .named import named_contents
 from .npz_files import npz_arrays
 from .safetensors_files import safetensors_content
+from .stored import Stored
 from .torch_files import torch_content
-from .trees import Arrays, flattened, is_tree, listed
+from .trees import flattened, is_tree, listed, parts_of
 
 __all__ = ["arrays_of", "by_names", "contents", "knows"]
 
@@ -53,19 +55,19 @@ def by_names(source: Any, asked: Asked) -> Contents:
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy, Flax, safetensors, PyTorch or ONNX
+    source : mapping, or module of PyTorch, or path of a file of numpy, Flax, safetensors, PyTorch, h5py or ONNX
     asked : Asked, with ``names``
     """
     arrays, where, _ = arrays_of(source)
     return named_contents(arrays, where, asked)
 
 
-def arrays_of(source: Any) -> tuple[Arrays, str, str]:
+def arrays_of(source: Any) -> tuple[dict[str, Any], str, str]:
     """The arrays of a source by their names, what the source is called, and its format in words.
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy (.npz), Flax (msgpack), safetensors, PyTorch or ONNX
+    source : mapping, or module of PyTorch, or path of a file of numpy (.npz), Flax (msgpack), safetensors, PyTorch, h5py or ONNX
 
     Raises
     ------
@@ -75,6 +77,8 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
         return flattened(source), "dict of arrays", "PyTorch's names"
     if onnx.knows(source):
         return dict(onnx.initializers(source)), getattr(source, "name", "ModelProto"), WORDS["onnx"]
+    if torch_modules.knows(source):
+        return flattened(source.state_dict()), type(source).__name__, "PyTorch module"
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"names= is for files and dicts of arrays, got {type(source).__name__}")
     path = path_of("source", source)
@@ -87,4 +91,20 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
         return dict(safetensors_content(path)), path.name, WORDS[kind]
     if kind == "torch":
         return flattened(torch_content(path)), path.name, WORDS[kind]
+    if kind == "hdf5":
+        return _in_hdf5(path), path.name, WORDS[kind]
     raise ValueError(f"names= is for files and dicts of arrays, {path} is {WORDS[kind]}")
+
+
+def _in_hdf5(path):
+    """The arrays of an HDF5 file, each read by opening it again."""
+
+    def stored(inner, array):
+        def read():
+            with opened(path, path.name) as file:
+                return file.read(inner)
+
+        return Stored(array.shape, array.problem or "float64", read)
+
+    with opened(path, path.name) as file:
+        return {".".join(parts_of(inner)): stored(inner, array) for inner, array in file.arrays.items()}

@@ -21,7 +21,7 @@ from .contents import Asked, Contents, Found
 from .file_formats import file_format, safetensors_names
 from .layers import RecurrentWeights
 from .npz_files import npz_arrays
-from .trees import Arrays, as_float64, flattened, is_tree, listed, parts_of, shape_of
+from .trees import as_float64, flattened, is_tree, listed, parts_of, shape_of
 
 __all__ = ["contents", "knows"]
 
@@ -103,7 +103,7 @@ class _Shaped:
     shape: tuple[int, ...]
 
     @staticmethod
-    def of(shapes: dict[str, tuple[int, ...]]) -> Arrays:
+    def of(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
         return {name: _Shaped(shape) for name, shape in shapes.items()}
 
 

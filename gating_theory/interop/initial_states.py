@@ -25,8 +25,9 @@ def initial_states(state: Any, places: Iterable[Place], cell: Cell, n_units: int
     ----------
     state : None, array, tensor, (h_0, c_0), or dict
         None: zero. As PyTorch has it: h_0 of shape (L D, B, N), for cells of several state variables a tuple of one for each, each
-        also (L D, N) for a single sequence; layers in order, forward before reverse. As this package has it: {(layer, direction):
-        (B, d, N) or (d, N)}, zero for what is missing; for a single layer and direction (B, d, N) or (d, N) itself.
+        also (L D, N) for a single sequence and, as Keras has it, (B, N) for a single layer and direction; layers in order, forward
+        before reverse. As this package has it: {(layer, direction): (B, d, N) or (d, N)}, zero for what is missing; for a single
+        layer and direction (B, d, N) or (d, N) itself.
     places : iterable of (layer, direction), in PyTorch's order
     cell : Cell
     n_units, n_sequences : int, N and B
@@ -52,11 +53,9 @@ def initial_states(state: Any, places: Iterable[Place], cell: Cell, n_units: int
     if len(places) == 1 and array.shape in (shape, shape[1:]):
         return {places[0]: one_state("state", array, *shape)}
     variables = " and ".join(f"{name}_0" for name in cell.state_names)
-    allowed = f"{variables} of shape {_as_torch(len(places), shape)[0]}"
-    allowed += (
-        f", or an array of shape {shape}" if len(places) == 1 else f", or a dict by (layer, direction) of arrays of shape {shape}"
-    )
-    raise ValueError(f"state must be {allowed}, got shape {array.shape}")
+    own = "an array" if len(places) == 1 else "a dict by (layer, direction) of arrays"
+    as_torch = f"{variables} of shape {_as_torch(len(places), shape)[0]}"
+    raise ValueError(f"state must be {as_torch}, or {own} of shape {shape}, got shape {array.shape}")
 
 
 def one_state(name: str, state: Any, n_sequences: int, n_variables: int, n_units: int) -> np.ndarray:
@@ -78,10 +77,14 @@ def one_state(name: str, state: Any, n_sequences: int, n_variables: int, n_units
 
 
 def _as_torch(n_places, shape):
-    """The shapes of PyTorch's h_0."""
+    """The shapes of PyTorch's h_0, and Keras's of one layer, (B, N)."""
     n_sequences, _, n_units = shape
-    batched = (n_places, n_sequences, n_units)
-    return [batched, (n_places, n_units)] if n_sequences == 1 else [batched]
+    shapes = [(n_places, n_sequences, n_units)]
+    if n_sequences == 1:
+        shapes.append((n_places, n_units))
+    if n_places == 1:
+        shapes.append((n_sequences, n_units))
+    return shapes
 
 
 def _of_variables(arrays, places, cell, shape):

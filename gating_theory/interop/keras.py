@@ -70,8 +70,6 @@ def contents(source: Any, asked: Asked) -> Contents:
     ValueError : the file is damaged, claims more than it holds, or is none of Keras
     """
     path = path_of("source", source)
-    if asked.names is not None or asked.order is not None or asked.transposed:
-        raise ValueError(f"{path.name}: names, order and transposed are for arrays by names of their own; Keras files name theirs")
     model = _model_of(path)
     with opened(model.weights(), path.name) as file:
         if model.config is None:

@@ -18,7 +18,7 @@ from ..support.checks import instance, shown, text
 from .contents import Asked, Contents, Found
 from .layers import DIRECTIONS, RecurrentWeights
 from .layouts import LAYOUTS, layout_of
-from .trees import Arrays, as_float64, listed, parts_of, shape_of
+from .trees import as_float64, listed, parts_of, shape_of
 
 __all__ = ["named_contents"]
 
@@ -33,7 +33,7 @@ _OPPOSITE = {"u": "z"}
 _COPIES = 3
 
 
-def named_contents(arrays: Arrays, where: str, asked: Asked) -> Contents:
+def named_contents(arrays: dict[str, Any], where: str, asked: Asked) -> Contents:
     """The recurrent module whose arrays ``asked.names`` names, read at once.
 
     Parameters

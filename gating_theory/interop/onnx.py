@@ -155,7 +155,8 @@ def _found(node, scope: Scope, size, where, asked):
     def load():
         return layer_of(node, scope, Constants(size)).weights(where, asked.batch_first)
 
-    problem = "" if asked.kind in (None, layer.kind, layer.kind.split()[0]) else f"it is a layer of kind {layer.kind!r}, not {asked.kind!r}"
+    fits = asked.kind in (None, layer.kind, layer.kind.split()[0])
+    problem = "" if fits else f"it is a layer of kind {layer.kind!r}, not {asked.kind!r}"
     return Found(layer.kind, 1, layer.ways, layer.W.shape[2], layer.R.shape[2], load, problem), layer.mark
 
 

@@ -113,9 +113,9 @@ def stored(tensor: Any) -> Stored:
     tensor : onnx.TensorProto
     """
     shape = tuple(tensor.dims)
-    sound = len(shape) <= _MOST_AXES and all(n >= 0 for n in shape) and prod(shape) <= tensor.ByteSize()
-    dtype = _WORDS.get(tensor.data_type, f"ONNX's data type {tensor.data_type}") if sound else "damaged"
-    return Stored(shape if sound else (), dtype, lambda: array_of(tensor, tensor.name))
+    there = len(shape) <= _MOST_AXES and all(0 <= n <= tensor.ByteSize() for n in shape) and prod(shape) <= tensor.ByteSize()
+    dtype = _WORDS.get(tensor.data_type, f"ONNX's data type {tensor.data_type}") if there else "damaged"
+    return Stored(shape, dtype, lambda: array_of(tensor, tensor.name))
 
 
 class Constants:

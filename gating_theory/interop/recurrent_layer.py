@@ -20,7 +20,7 @@ from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import integers, real_array, shown
+from ..support.checks import integers, real_array, shown, unequal_shapes
 from .initial_states import one_state
 from .layouts import layout_of, rows_by_name
 from .sequences import running, sequences_of
@@ -130,6 +130,42 @@ class RecurrentLayer:
             rows[entry] += through[..., gate * n : (gate + 1) * n]
         return input, parameters
 
+    def fed(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
+        """The recording along inputs, as calculators of driven networks ask for it (``networks.driven``): as :meth:`record`.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array, list of arrays (T_i, I)
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts, one for all sequences or one each; default zero.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of finite real numbers
+        """
+        x = sequences_of(inputs, self.input_size, batch_first=False)
+        return self.record(x.array, state, x.lengths)
+
+    def run(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> np.ndarray:
+        """All states along input sequences, the initial one first, as the module computes them.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts; default zero.
+
+        Returns
+        -------
+        (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
+        """
+        states = self.fed(inputs, state).states
+        return states[:, 0] if not unequal_shapes(inputs) and np.ndim(inputs) == 2 else states
+
     @underflow_is_zero
     def input_jacobian(self, state: npt.ArrayLike, x: npt.ArrayLike) -> np.ndarray:
         """The derivative ds'/dx of one step by the input vector: exact, from the derivatives of the cell [T2].
@@ -146,50 +182,6 @@ class RecurrentLayer:
         net = self.network.driven(*self.drive(x))
         pushed = input_push(net, net.as_state(state), *self.input_weights)
         return pushed.reshape(*pushed.shape[:-3], -1, self.input_size)
-
-    def fed(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
-        """The recording along inputs, as calculators of driven networks ask for it (``networks.driven``): as :meth:`record`.
-
-        Parameters
-        ----------
-        inputs : (T, I) or (T, B, I) array
-        state : (d, N) or (B, d, N) array, optional
-            Where it starts, one for all sequences or one each; default zero.
-
-        Returns
-        -------
-        Recording
-
-        Raises
-        ------
-        TypeError, ValueError : arrays of another shape, not of finite real numbers
-        """
-        x = real_array("inputs", inputs).astype(float)
-        size = self.tensors["weight_ih"].shape[1]
-        if x.ndim not in (2, 3) or x.shape[-1] != size or 0 in x.shape:
-            raise ValueError(f"inputs must have shape (T, {size}) or (T, B, {size}), got {np.shape(inputs)}")
-        x = x.reshape(len(x), -1, size)
-        if state is None:
-            return self.record(x)
-        start = real_array("state", state)
-        one = (self.cell.n_state, self.network.n_units)
-        return self.record(x, np.broadcast_to(start, (x.shape[1], *one)) if start.shape == one else start)
-
-    def run(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> np.ndarray:
-        """All states along input sequences, the initial one first, as the module computes them.
-
-        Parameters
-        ----------
-        inputs : (T, I) or (T, B, I) array
-        state : (d, N) or (B, d, N) array, optional
-            Where it starts; default zero.
-
-        Returns
-        -------
-        (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
-        """
-        states = self.fed(inputs, state).states
-        return states[:, 0] if np.ndim(inputs) == 2 else states
 
     @underflow_is_zero
     def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None, lengths: npt.ArrayLike | None = None) -> Recording:
@@ -302,11 +294,11 @@ class Recording:
 
     def sequence_steps(self) -> tuple[int, ...]:
         """Steps of each sequence."""
-        return tuple(int(n) for n in self.lengths)
+        return tuple(self.lengths.tolist())
 
     def still(self) -> bool:
         """Whether no input ever changes."""
-        return bool(((self.inputs == self.inputs[0]) | ~self.running[..., None]).all())
+        return bool((self.inputs == self.inputs[0])[self.running].all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
         """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""

@@ -33,7 +33,7 @@ _COPIES = 2
 #: Up to so many numbers of a module are looked through for values that are not finite when it is listed.
 _LOOKED_THROUGH = 2**24
 #: So many names in nested dicts, and such a depth, are no state dict any more.
-_MOST_NAMES, _DEEPEST = 1_000_000, 64
+_MOST_NAMES, _DEEPEST = 200_000, 64
 
 
 class TorchWeights(RecurrentWeights):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from ..support.checks import path_of
 from .contents import Asked, Contents
 from .file_formats import WORDS, file_format
 from .safetensors_files import safetensors_content
+from .stand_ins import stand_ins
 from .state_dicts import listed
+from .torchscript_files import torchscript_contents
 
 __all__ = ["contents", "knows", "torch_content"]
 
-_FORMATS = {"torch": "PyTorch checkpoint", "safetensors": "safetensors"}
+_FORMATS = {"torch": "PyTorch checkpoint", "safetensors": "safetensors", "torchscript": "TorchScript"}
 
 
 def knows(source: Any) -> bool:
@@ -52,6 +56,8 @@ def contents(source: Any, asked: Asked) -> Contents:
         raise ValueError(
             f"{path} is {WORDS[format]}: it is no checkpoint of torch.save, or only a part of one, and no safetensors file"
         )
+    if format == "torchscript":
+        return torchscript_contents(path, asked)
     content = safetensors_content(path) if format == "safetensors" else torch_content(path)
     return listed(content, path.name, _FORMATS[format], asked)
 
@@ -73,8 +79,11 @@ def torch_content(path: Path) -> Mapping[str, Any]:
     except ImportError as error:
         text = f"PyTorch is needed to read {path.name} and cannot be imported ({error}): pip install 'gating-theory[torch]'"
         raise ImportError(text, name="torch") from None
+    _refuse_compressed(path)
     try:
-        with warnings.catch_warnings():
+        # PyTorch 2.4 has no such context
+        among = getattr(torch.serialization, "safe_globals", contextlib.nullcontext)
+        with warnings.catch_warnings(), among(stand_ins()):
             warnings.simplefilter("ignore")  # of torch about its own formats; what matters is an error below
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, zip, runtime and key errors alike
@@ -88,6 +97,17 @@ def torch_content(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must hold a state dict, a mapping from names to tensors, got {type(content).__name__}")
     return content
+
+
+def _refuse_compressed(path):
+    """torch.save compresses nothing: members that grow when they are read are none of its own."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            grown = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return  # the older format is no archive; what is damaged torch refuses
+    if grown > path.stat().st_size:
+        raise ValueError(f"{path} is no checkpoint of torch.save: its members claim {grown} bytes, more than the file has")
 
 
 def _brief(error):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..support.checks import shown
 from .stored import Stored
 
-__all__ = ["Arrays", "as_float64", "flattened", "is_tree", "listed", "parts_of", "shape_of"]
+__all__ = ["as_float64", "flattened", "is_tree", "listed", "parts_of", "shape_of"]
 
 #: Trees of models are a few levels deep; what is deeper holds itself, or was made to hurt.
 _DEEPEST = 64
@@ -25,16 +25,12 @@ _NARROW = re.compile(r"bfloat16|float8_\w+")
 _NAMES_SHOWN = 12
 
 
-#: Arrays by dotted names: Stored, or anything with a ``shape`` and a ``dtype``.
-Arrays: TypeAlias = dict[str, Any]
-
-
 def is_tree(source: Any) -> bool:
     """Whether a ``source`` is a mapping with an array somewhere in it."""
     return isinstance(source, Mapping) and next(_leaves(source, (), 0), None) is not None
 
 
-def flattened(tree: Mapping[Any, Any]) -> Arrays:
+def flattened(tree: Mapping[Any, Any]) -> dict[str, Any]:
     """The arrays of a tree by their names, the parts joined by dots; what is no array is left out.
 
     Parameters
@@ -45,7 +41,7 @@ def flattened(tree: Mapping[Any, Any]) -> Arrays:
     ------
     ValueError : two arrays of one name; a tree that is deeper than any model, as one that holds itself is
     """
-    out: Arrays = {}
+    out: dict[str, Any] = {}
     for path, leaf in _leaves(tree, (), 0):
         name = ".".join(path)
         if name in out:

@@ -55,7 +55,8 @@ def input_push(net: Network, state: np.ndarray, input: np.ndarray, parameters: n
                     out = term if out is None else out + term
         return out
 
-    dp, dy = list(parameters), []
+    dp: list[np.ndarray] = list(parameters)
+    dy: list[np.ndarray] = []
     for k in range(cell.n_fields):
         message = total(k, (own["M_y"], dy), (by_parameters["M_p"], dp))
         dy.append(input[k] if message is None else input[k] + np.matmul(net.matrices[..., k, :, :], message))

@@ -15,6 +15,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 import gating_theory as gt
+from gating_theory.interop.layers import Recording, RecurrentLayer, RecurrentWeights
+from gating_theory.interop.sequences import Sequences
+from gating_theory.interop.stacks import Stack, StackRecording
 from gating_theory.interop.torch import from_state_dict, init_
 
 version: str = gt.__version__
@@ -203,6 +206,19 @@ held_weights: gt.Contents = gt.read(
     layer, kind="GRU", nonlinearity=None, batch_first=False, names=None, order=None, transposed=False
 )
 as_read: gt.Network = held_weights.layer(0, "forward", prefix="").network
+module_weights: RecurrentWeights = held_weights.weights("")
+ragged: Sequences = module_weights.sequences([np.zeros((5, 3)), np.zeros((3, 3))], lengths=[4, 2])
+along_data: Recording = module_weights.record(ragged.array, 0, "forward", lengths=[4, 2], state=np.zeros((1, 2, 100)))
+last_outputs: np.ndarray = along_data.outputs[along_data.running]
+one_layer: RecurrentLayer = along_data.layer
+by_input: np.ndarray = one_layer.input_jacobian(along_data.states[0, 0], np.zeros(3))
+on_top: Stack = held_weights.stack()
+stacked_run: StackRecording = on_top.record(ragged.array, lengths=[4, 2], state=on_top.zero_state())
+stack_states, stack_input = stacked_run.at([1], [0])
+whole_jacobian: np.ndarray = on_top.jacobian(stack_states, stack_input)
+union: list[np.ndarray] = [*on_top.layer_eigenvalues(stack_states, stack_input), on_top.singular_values(stack_states, stack_input)]
+along_lengths: gt.Diagnosis = gt.diagnose(layer, [np.zeros((5, 3)), np.zeros((3, 3))], state=np.zeros((1, 2, 100)))
+shortest_steps: int | None = along_lengths.shortest
 n_modules: int = len(held_weights) + len(held_weights.names) + held_weights.weights("").n_layers
 
 # --- theory against networks

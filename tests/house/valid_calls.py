@@ -765,24 +765,11 @@ CALLS = {
         {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
     ),
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
-    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
     "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
     "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "Contents.stack": lambda t: (lambda prefixes: t.contents.stack(prefixes), {"prefixes": ""}),
     "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
     "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},

@@ -77,6 +77,11 @@ def test_npz_with_names_of_its_own_and_of_flax(tmp_path):
         tmp_path / "a.npz", names={"weight_hh": "U", "weight_ih": "W"}, kind="GRU", order="zrh", transposed=True
     ).weights()
     assert (weights.input_size, weights.kind) == (2, "GRU")
+    h5py = pytest.importorskip("h5py")
+    with np.load(tmp_path / "a.npz") as arrays, h5py.File(tmp_path / "a.h5", "w") as file:
+        file["layer/U"], file["layer/W"] = arrays["U"], arrays["W"]
+    names = {"weight_hh": "layer/U", "weight_ih": "layer/W"}
+    equal(gt.read(tmp_path / "a.h5", names=names, kind="GRU", order="zrh", transposed=True).weights(), weights)
     flat = {f"params/cell/{name}/{what}": array for name, dense in flax_gru().items() for what, array in dense.items()}
     np.savez(tmp_path / "b.npz", **flat)
     equal(gt.read(tmp_path / "b.npz").weights(), gt.read(flax_gru()).weights())

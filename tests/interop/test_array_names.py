@@ -151,6 +151,11 @@ def test_both_directions_and_pytorch_tensors():
     mine, theirs = gt.read(renamed, names=names, kind="GRU", order="rzn").weights(), gt.read(module).weights()
     for place, arrays in theirs.tensors.items():
         assert all(np.array_equal(mine.tensors[place][name], array) for name, array in arrays.items())
+    again = torch.nn.Module()
+    for name, tensor in tensors.items():
+        again.register_parameter(name.replace("weight", "W").replace("bias", "b"), torch.nn.Parameter(tensor))
+    own = gt.read(again, names={name: key.removeprefix("model.") for name, key in names.items()}, kind="GRU", order="rzn").weights()
+    assert np.array_equal(own.tensors[1, "reverse"]["weight_hh"], theirs.tensors[1, "reverse"]["weight_hh"])
     del names["weight_hh_l1_reverse"]
     with pytest.raises(ValueError, match="names lacks 'weight_hh_l1_reverse'"):
         gt.read(renamed, names=names, kind="GRU", order="rzn")
@@ -203,7 +208,7 @@ def test_what_is_no_array():
     for wrong, words in ((np.full((12, 4), "a"), "must hold real numbers"), (np.full((12, 4), np.inf), "must be finite, got inf")):
         with pytest.raises(ValueError, match=rf"names\['weight_hh'\] {words}"):
             gt.read(GRU | {"U": wrong}, names=BOTH, kind="GRU", order="zrh")
-    with pytest.raises(TypeError, match="names must be a mapping"):
+    with pytest.raises(TypeError, match="names must be a dict of names"):
         gt.read(GRU, names=["U", "W"])
     with pytest.raises(TypeError, match="names= is for files and dicts of arrays"):
         gt.read(3, names=BOTH)

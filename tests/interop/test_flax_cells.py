@@ -1,4 +1,7 @@
-"""Flax's cells, of linen and nnx, against the Networks made from their parameters: driven states, Jacobians, nestings."""
+"""Flax's cells where they stand: nestings of linen and nnx, modules, both directions, what trees lack.
+
+That steps and Jacobians are Flax's own is tested with the cases of benchmarks/formats_flax.py.
+"""
 
 import numpy as np
 import pytest
@@ -24,17 +27,8 @@ def double_precision():
     jax.config.update("jax_enable_x64", before)
 
 
-#: {kind: (cell, names of its Dense, those that have a bias)}.
-LINEN = {
-    "GRU": (nn.GRUCell(H), "ir iz in hr hz hn", "ir iz in hn"),
-    "LSTM": (nn.LSTMCell(H), "ii if ig io hi hf hg ho", "hi hf hg ho"),
-    "LSTM optimized": (nn.OptimizedLSTMCell(H), "ii if ig io hi hf hg ho", "hi hf hg ho"),
-    "MGU reset after": (nn.MGUCell(H), "if in hf hn", "if in hn"),
-    "MGU without reset": (nn.MGUCell(H, reset_gate=False), "if in hf hn", "if in"),
-    "RNN": (nn.SimpleCell(H), "i h", "i"),
-    "RNN relu": (nn.SimpleCell(H, activation_fn=nn.relu), "i h", "i"),
-    "GRU (gates hard_sigmoid)": (nn.GRUCell(H, gate_fn=nn.hard_sigmoid), "ir iz in hr hz hn", "ir iz in hn"),
-}
+#: Names of the Dense of two cells, and of those that have a bias.
+LINEN = {"GRU": ("ir iz in hr hz hn", "ir iz in hn"), "LSTM": ("ii if ig io hi hf hg ho", "hi hf hg ho")}
 NNX = {"GRU": nnx.GRUCell, "LSTM": nnx.LSTMCell, "LSTM optimized": nnx.OptimizedLSTMCell, "RNN": nnx.SimpleCell}
 
 
@@ -45,34 +39,6 @@ def parameters(names, with_bias, seed=0, size=H, width=I):
     for name in with_bias.split():
         tree[name]["bias"] = rng.normal(size=size)
     return tree
-
-
-def require_the_same(layer, step, is_lstm):
-    """States along a driven sequence, and the Jacobian at its end; Flax's carry of an LSTM is (c, h)."""
-    rng = np.random.default_rng(1)
-    x, state = rng.normal(size=(T, I)), rng.normal(size=(1 + is_lstm, H))
-    recorded = layer.record(x[:, None], state[None]).states[:, 0]
-    carry = (jnp.asarray(state[1]), jnp.asarray(state[0])) if is_lstm else jnp.asarray(state[0])
-    step = jax.jit(step)
-    for t in range(T):
-        before, carry = carry, step(carry, jnp.asarray(x[t]))
-        theirs = np.stack(carry[::-1]) if is_lstm else np.asarray(carry)[None]
-        assert theirs.dtype == np.float64
-        assert np.abs(recorded[t + 1] - theirs).max() < TOLERANCE
-    blocks = jax.jit(jax.jacobian(step))(before, jnp.asarray(x[-1]))
-    exact = np.block([[np.asarray(blocks[a][b]) for b in (1, 0)] for a in (1, 0)]) if is_lstm else np.asarray(blocks)
-    net, states = layer.record(x[:, None], state[None]).at([T - 1], [0])
-    assert np.abs(net.jacobian(states)[0] - exact).max() < TOLERANCE
-
-
-@pytest.mark.parametrize("kind", LINEN)
-def test_linen(kind):
-    cell, names, with_bias = LINEN[kind]
-    tree = {"params": parameters(names, with_bias)}
-    functions = {"kind": kind} if "(" in kind else {"nonlinearity": "relu"} if "relu" in kind else {}
-    held = gt.read(tree, **functions)
-    assert list(held) == [""] and held.modules[""].kind == kind.removesuffix(" optimized")
-    require_the_same(held.layer(), lambda carry, x: cell.apply(tree, carry, x)[0], "LSTM" in kind)
 
 
 def made(cls, seed, **options):
@@ -87,7 +53,7 @@ def made(cls, seed, **options):
 
 @pytest.mark.parametrize("kind", NNX)
 def test_nnx(kind):
-    """A module, its state and that as a dict give one Network, whose step is the module's."""
+    """A module, its state and that as a dict give one Network; what a module computes with needs no assumption."""
     cell = made(NNX[kind], 2)
     state = nnx.state(cell)
     layers = [gt.read(source).layer() for source in (cell, state, nnx.to_pure_dict(state))]
@@ -95,7 +61,6 @@ def test_nnx(kind):
         assert layer.network == layers[0].network
     assert layers[0].kind == kind.removesuffix(" optimized")
     assert gt.read(cell).modules[""].note == ""
-    require_the_same(layers[0], lambda carry, x: cell(carry, x)[0], "LSTM" in kind)
 
 
 def test_other_functions_of_modules_are_not_taken_for_the_usual():
@@ -110,7 +75,7 @@ def test_other_functions_of_modules_are_not_taken_for_the_usual():
 
 def test_bidirectional():
     """Both directions of nn.Bidirectional are one module; its outputs are those of the recordings."""
-    _, names, with_bias = LINEN["GRU"]
+    names, with_bias = LINEN["GRU"]
     tree = {f"{way}_rnn": {"cell": parameters(names, with_bias, seed)} for seed, way in enumerate(("forward", "backward"))}
     weights = gt.read({"params": tree}).weights()
     assert weights.directions == ("forward", "reverse") and weights.batch_first
@@ -150,7 +115,7 @@ def test_a_whole_model():
 
 def test_what_trees_lack():
     """Each fault is named with what is there, and hides no other module."""
-    _, names, with_bias = LINEN["GRU"]
+    names, with_bias = LINEN["GRU"]
     good, partly, flat, stacked = (parameters(names, with_bias, seed) for seed in range(4))
     del partly["hn"]
     flat["hr"]["kernel"] = np.ones((H, H + 1))
@@ -177,7 +142,7 @@ def test_what_trees_lack():
 
 
 def test_moments_of_optimisers_are_no_layers():
-    tree = parameters(*LINEN["LSTM"][1:])
+    tree = parameters(*LINEN["LSTM"])
     held = gt.read({"step": 3, "params": {"cell": tree}, "opt_state": {"0": {"mu": {"cell": tree}, "nu": {"cell": tree}}}})
     assert list(held) == [""]
     assert list(gt.read({"params": {"cell": tree}, "ema": {"params": {"cell": tree}}})) == ["", "ema.params"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for library in ("torch", "keras", "h5py", "safetensors", "onnx"):
+for library in ("torch", "keras", "h5py", "safetensors", "onnx", "flax", "jax"):
     pytest.importorskip(library)
 
 ROOT = Path(__file__).parents[2]

@@ -297,11 +297,38 @@ def test_other_operators_with_a_memory_are_named():
 
 def test_a_kind_that_is_asked_for():
     proto = single("GRU", arrays("GRU", 3, 2))
-    assert gt.read(proto, kind="GRU reset before").weights().kind == "GRU reset before"
+    for kind in ("GRU reset before", "GRU"):
+        assert gt.read(proto, kind=kind).weights().kind == "GRU reset before"
     with pytest.raises(ValueError, match="it is a layer of kind 'GRU reset before', not 'LSTM'"):
         gt.read(proto, kind="LSTM").weights()
-    with pytest.raises(ValueError, match="names, order and transposed are for arrays"):
-        gt.read(proto, order="zrh")
+
+
+def test_cells_that_are_written_out():
+    """A model of products and gates is read by the names of its initializers, where they are PyTorch's; else by names=."""
+    weights = arrays("LSTM", 3, 2)
+    kept = {"cell.weight_ih": weights["W"][0], "cell.weight_hh": weights["R"][0], "cell.bias_ih": weights["B"][0, :12]}
+    kept |= {"cell.bias_hh": weights["B"][0, 12:]}
+    steps = [
+        helper.make_node("Gemm", ["X", "cell.weight_ih", "cell.bias_ih"], ["p"], transB=1),
+        helper.make_node("Tanh", ["p"], ["q"]),
+    ]
+    found = gt.read(model(steps, kept))
+    assert found.names == ("cell",) and "its cell is written out" in str(found)
+    for name, array in found.weights().tensors[0, "forward"].items():
+        assert np.array_equal(array, kept[f"cell.{name}"])
+    proto = model(steps, kept)
+    for tensor, shape in zip(proto.graph.initializer, ([1 << 42, 2], [1 << 42, 1 << 40], [1 << 42], [1 << 42])):
+        tensor.dims[:] = shape
+    assert "got damaged" in gt.read(proto).modules["cell"].problem
+
+    other = {"W_one": weights["W"][0], "U": weights["R"][0]}
+    proto = model([helper.make_node("Gemm", ["X", "W_one"], ["p"])], other)
+    assert len(gt.read(proto)) == 0
+    w = gt.read(proto, kind="LSTM", order="ifgo", names={"weight_ih": "W_one", "weight_hh": "U"}).weights()
+    assert np.array_equal(w.tensors[0, "forward"]["weight_hh"], other["U"])
+    # nodes come first: initializers beside them are theirs
+    both = model([*steps, node("LSTM", weights, "rnn")], kept | weights)
+    assert gt.read(both).names == ("rnn",)
 
 
 def test_values_that_are_not_finite_are_refused_when_they_are_read():

@@ -122,9 +122,18 @@ def test_states_by_layer_and_direction():
     assert np.array_equal(part.states[0], np.broadcast_to(own[0, "reverse"][0], (4, 2, 5)))
     assert not weights.record(ragged(), 0, "forward", state={(0, "reverse"): own[0, "reverse"]}).states[0].any()
     gru = readers.weights_of(torch.nn.GRU(3, 5))
-    for state in (np.ones((1, 4, 5)), torch.ones(1, 4, 5), np.ones((4, 1, 5)), np.ones((1, 5)), (np.ones((1, 4, 5)),)):
+    for state in (
+        np.ones((1, 4, 5)),
+        torch.ones(1, 4, 5),
+        np.ones((4, 1, 5)),
+        np.ones((4, 5)),
+        np.ones((1, 5)),
+        (np.ones((1, 4, 5)),),
+    ):
         assert gru.record(ragged(), state=state).states[0].tolist() == np.ones((4, 1, 5)).tolist()
     lstm = readers.weights_of(torch.nn.LSTM(3, 5))
+    both = rng.standard_normal((2, 4, 5))
+    assert np.array_equal(lstm.record(ragged(), state=list(both)).states[0], np.swapaxes(both, 0, 1))
     one = rng.standard_normal((2, 1, 5))
     assert np.array_equal(lstm.record(ragged()[0], state=tuple(one)).states[0], np.swapaxes(one, 0, 1))
     assert np.array_equal(lstm.record(ragged()[0], state=one[:, 0]).states[0, 0], one[:, 0])

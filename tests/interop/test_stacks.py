@@ -58,7 +58,8 @@ def test_modules_of_one_source_on_top_of_each_other():
     contents = contents_of(["GRU", "LSTM", "GRU reset before"])
     stack = contents.stack("rnn_0", "rnn_1", "rnn_2")
     assert stack.sizes == (4, 6, 5) and len(stack) == 3 and stack.input_size == 2
-    assert "model.npz: 3 layers as one system of 15 state variables" in str(stack) and "layer 1: LSTM, 4 inputs, 3 units" in str(stack)
+    assert "model.npz: 3 layers as one system of 15 state variables" in str(stack)
+    assert "layer 1: LSTM, 4 inputs, 3 units" in str(stack)
     rng = np.random.default_rng(3)
     state = tuple(rng.standard_normal(each.shape) for each in stack.zero_state())
     x = rng.standard_normal(2)
@@ -126,7 +127,11 @@ def test_what_makes_no_stack():
         (np.zeros(10), np.zeros(2), "state must be a tuple of 2 arrays, one a layer, got ndarray"),
         ((zero[0], zero[0]), np.zeros(2), r"state\[1\] must have shape \(2, 3\), got \(1, 4\)"),
         (zero, np.zeros(3), r"x must have shape \(2,\)"),
-        (tuple(np.zeros((3, *each.shape)) for each in zero), np.zeros((2, 2)), r"state\[0\] must have shape \(1, 4\) or \(2, 1, 4\)"),
+        (
+            tuple(np.zeros((3, *each.shape)) for each in zero),
+            np.zeros((2, 2)),
+            r"state\[0\] must have shape \(1, 4\) or \(2, 1, 4\)",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             stack.jacobian(state, x)
