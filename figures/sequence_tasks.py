@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["Adding", "Digits", "FlipFlop", "Recall", "Sines", "make_task"]
+__all__ = ["CleanRecall", "Digits", "FlipFlop", "NoisyRecall", "Recall", "Sines", "make_task"]
 
 
 class Digits:
@@ -54,25 +54,40 @@ class Recall:
         return self.batch(np.random.default_rng(9), 512)
 
 
-class Adding:
-    """The sum of the two marked ones among T uniform numbers, one in each half."""
+class NoisyRecall:
+    """A new one of eight symbols at every step, and a mark at the first: that one is asked for after the last step."""
 
-    n_out, n_in, chance, every_step = 1, 2, 0.0, False
+    n_out, n_in, chance, every_step = 8, 9, 0.125, False
 
     def __init__(self, length):
         self.length = length
 
     def batch(self, rng, size):
-        half = self.length // 2
-        x = np.zeros((self.length, size, 2), dtype=np.float32)
-        x[:, :, 0] = rng.uniform(0.0, 1.0, (self.length, size))
-        rows = np.arange(size)
-        first, second = rng.integers(0, half, size), rng.integers(half, self.length, size)
-        x[first, rows, 1] = x[second, rows, 1] = 1.0
-        return x, (x[first, rows, 0] + x[second, rows, 0] - 1.0).astype(np.float32)
+        symbols = rng.integers(0, 8, (self.length, size))
+        x = np.zeros((self.length, size, self.n_in), dtype=np.float32)
+        np.put_along_axis(x, symbols[:, :, None], 1.0, axis=2)
+        x[0, :, 8] = 1.0
+        return x, symbols[0]
 
     def test(self):
         return self.batch(np.random.default_rng(9), 512)
+
+
+class CleanRecall:
+    """One of eight symbols at the first step, then nothing, and it is asked for after the last: all eight sequences there are."""
+
+    n_out, n_in, chance, every_step = 8, 8, 0.125, False
+
+    def __init__(self, length):
+        self.length = length
+
+    def batch(self, rng, size):
+        x = np.zeros((self.length, 8, 8), dtype=np.float32)
+        x[0] = np.eye(8)
+        return x, np.arange(8)
+
+    def test(self):
+        return self.batch(None, 8)
 
 
 class FlipFlop:
@@ -115,8 +130,9 @@ class Sines:
 
 
 def make_task(name):
-    """The task of a name such as "digits", "permuted", "recall 20", "adding 50", "flip-flop 60", "sines 80": kind and length."""
+    """The task of a name such as "digits", "permuted", "recall 20", "noisy 50", "clean 40", "flip-flop 60": kind and length."""
     kind, _, number = name.partition(" ")
     if kind in ("digits", "permuted"):
         return Digits(kind == "permuted")
-    return {"recall": Recall, "adding": Adding, "flip-flop": FlipFlop, "sines": Sines}[kind](int(number))
+    tasks = {"recall": Recall, "noisy": NoisyRecall, "clean": CleanRecall, "flip-flop": FlipFlop, "sines": Sines}
+    return tasks[kind](int(number))

@@ -1,365 +1,428 @@
-"""Does theory say where gated networks can be trained? Scores over (gain, bias) of random initialisations, with theory's lines.
+"""Does theory say where gated networks can be trained? Runs of plain PyTorch beside what gradients at initialisation predict [T9].
 
-Small GRUs and LSTMs of PyTorch are trained from initialisations over a grid of the candidate's gain and the slow gate's bias
-(all other gains 1, other biases 0), and from PyTorch's default, orthogonal, chrono and designed ones. Tasks: scikit-learn's
-handwritten digits as sequences of 64 pixels, in their order and permuted; recall of one of eight symbols after a delay; the adding
-problem. Scores are measured on data not trained on: accuracy, for the adding problem the share of variance explained. The lines
-drawn over them come from theory alone: where the zero state becomes unstable (onset), and a given fraction of modes slower than the
-task is long.
+A: updates that a GRU needs to learn noisy recall, over the rate at which its units forget and the candidate's gain, under
+contours of theory's mean square of gradients G(T). B: the edge of clean recall: below G(T) = eps^2 gradients are too small for
+Adam to rescale. C: LSTMs that remember equally long and amplify a change of a gain differently: which learning rates they stand.
+D: initialisations that people use and that theory proposes on noisy recall, and on permuted digits, where every step matters.
 
-Networks that differ in their initialisation only are trained side by side, as one batched computation, with the same data.
+Nothing is fitted: theory's numbers are computed first, from the initialisations alone. Modules are ``torch.nn.GRU`` and
+``torch.nn.LSTM`` of 64 units, trained with Adam, batches of 32 and gradients clipped to 1.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.ensemble.hyperparameters import symbol
 
-from .common import BLACK, VERMILLION, panels
-from .sequence_tasks import make_task
-from .torch_runs import fast_torch
+from .common import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILLION
+from .torch_runs import CLIP
+from .training_findings import STANDS, findings, ranked
+from .training_runs import BATCH, DONE, HELD, HIDDEN, LEARNED, RECENT, Run, run
+from .training_starts import STARTS, Start, designed
 
-TITLE = "Where random gated networks can be trained: scores over gain and bias, with theory's lines"
+__all__ = ["NEEDS", "TITLE", "compute", "draw", "findings", "settings"]
+
+TITLE = "Where gated networks can be trained: theory's gradients at initialisation, and runs of PyTorch"
 NEEDS = ("torch", "sklearn")
 
-#: Cell -> (cell of the theory, path of the gain, path of the slow gate's bias)
-PLANS = {"GRU": ("GRUResetAfter", "gain.h", "bias.z"), "LSTM": ("LSTM", "gain.g", "bias.f")}
-BASELINES = ("default", "orthogonal", "chrono", "designed")
-#: The designed initialisation: this fraction of modes slower than the task is long, and a spectrum that ends just before 1.
-DESIGN_FRACTION = 0.2
-HIDDEN, BATCH, LEARNING_RATE, CLIP, SIDE_BY_SIDE = 32, 32, 3e-3, 1.0, 10
-#: "Slow" in what is said of the findings: this fraction of modes outlives the task.
-SLOW = 0.05
-#: Slow fractions whose lines are drawn, and their styles.
-LINES = {SLOW: ":", 0.2: "--", 0.5: "-."}
+#: Adam's own.
+EPS = 1e-8
+#: Gains of the GRUs of section B; their biases are zero.
+EDGE_GAIN = 0.6
+#: Starts of section D that are trained on digits as well.
+ON_DIGITS = (
+    "GRU default",
+    "GRU orthogonal",
+    "GRU onset, no biases, orthogonal",
+    "GRU chrono",
+    "GRU design",
+    "LSTM default, b_f = 1",
+    "LSTM onset, no biases",
+    "LSTM chrono",
+    "LSTM design",
+)
 
-#: Updates for each task: long sequences cost more, and the digits need the most. fine: points of theory's lines along each axis.
 FULL = {
-    "updates": {"recall 20": 100, "recall 100": 120, "recall 200": 100, "adding 50": 200, "digits": 200, "permuted": 200},
-    "gain": (0.25, 0.7, 1.8, 5.0),
-    "bias": (-1.0, 1.0, 3.0, 5.0),
-    "n_seeds": 3,
-    "fine": 25,
+    "map": {
+        "length": 50,
+        "kappa": (1.0, 3.0, 6.0, 10.0, 15.0, 25.0),
+        "rho": (0.0, 0.3, 0.6, 0.9, 1.0, 1.1),
+        "rate": 1e-2,
+        "updates": 1000,
+        "seeds": 3,
+        "fine": 25,
+    },
+    "edge": {
+        "eps": (1e-4, 1e-6, 1e-8, 1e-12),
+        "ratio": (0.7, 0.786, 0.871, 0.957, 1.043, 1.129, 1.214, 1.3),
+        "rate": 1e-2,
+        "updates": 400,
+        "seeds": 5,
+    },
+    "step": {
+        "length": 200,
+        "shut": (0.0, 0.25, 0.5, 1.0),
+        "rate": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+        "updates": 1000,
+        "seeds": 5,
+    },
+    "table": {
+        "length": 100,
+        "starts": (
+            "GRU default",
+            "GRU orthogonal",
+            "GRU keras",
+            "GRU onset, no biases, orthogonal",
+            "GRU chrono",
+            "GRU chrono, onset gain",
+            "GRU design",
+            "GRU design, kappa = 3",
+            "LSTM default, b_f = 1",
+            "LSTM keras",
+            "LSTM onset, no biases",
+            "LSTM chrono",
+            "LSTM chrono, onset gain",
+            "LSTM design",
+        ),
+        "rate": (3e-3, 1e-2),
+        "updates": 900,
+        "seeds": 5,
+    },
+    "digits": {"updates": 1500, "seeds": 3},
 }
 QUICK = {
-    "updates": {"recall 20": 60, "digits": 50},
-    "gain": (0.25, 1.0, 4.0),
-    "bias": (-1.0, 2.0, 5.0),
-    "n_seeds": 1,
-    "fine": 7,
+    "map": {
+        "length": 20,
+        "kappa": (1.0, 3.0, 8.0),
+        "rho": (0.3, 1.0),
+        "rate": 1e-2,
+        "updates": 300,
+        "seeds": 1,
+        "fine": 7,
+    },
+    "edge": {"eps": (1e-4, 1e-8), "ratio": (0.7, 1.3), "rate": 1e-2, "updates": 250, "seeds": 1},
+    "step": {"length": 60, "shut": (0.0, 1.0), "rate": (1e-3, 3e-2), "updates": 300, "seeds": 1},
+    "table": {
+        "length": 20,
+        "starts": ("GRU default", "GRU chrono", "GRU design", "LSTM default, b_f = 1", "LSTM chrono", "LSTM design"),
+        "rate": (1e-2,),
+        "updates": 300,
+        "seeds": 1,
+    },
+    "digits": {"updates": 150, "seeds": 1},
 }
-
-
-# --- networks side by side
-
-
-def stacked(modules, readouts):
-    """Weights of G modules of one kind as leaves of one computation; rows of W become columns."""
-    import torch
-
-    def of(name):
-        return torch.stack([getattr(m, name).detach().mT if "weight" in name else getattr(m, name).detach()[None] for m in modules])
-
-    weights = {name: of(f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-    weights["weight_out"] = torch.stack([r.weight.detach().mT for r in readouts])
-    weights["bias_out"] = torch.stack([r.bias.detach()[None] for r in readouts])
-    return {name: w.contiguous().requires_grad_() for name, w in weights.items()}
-
-
-def forward(kind, weights, x):
-    """Outputs (G, B, n_out) of G networks after the last step of x (T, B, I): PyTorch's own step, for all of them at once."""
-    import torch
-
-    G, H = weights["weight_hh"].shape[:2]
-    projected = torch.einsum("tbi,gij->tgbj", x, weights["weight_ih"]) + weights["bias_ih"]
-    h = c = torch.zeros(G, x.shape[1], H)
-    U, b = weights["weight_hh"], weights["bias_hh"].expand(-1, x.shape[1], -1)
-    # split, not sliced: the gradient of a slice fills the rest with zeros
-    sizes = [2 * H, H] if kind == "GRU" else [2 * H, H, H]
-    for p in projected.unbind(0):
-        y = torch.baddbmm(b, h, U)
-        if kind == "GRU":
-            (p_gates, p_h), (y_gates, y_h) = p.split(sizes, -1), y.split(sizes, -1)
-            r, z = torch.sigmoid(p_gates + y_gates).split(H, -1)
-            h = torch.lerp(torch.tanh(torch.addcmul(p_h, r, y_h)), h, z)
-        else:
-            y_gates, y_g, y_o = (p + y).split(sizes, -1)
-            i, f = torch.sigmoid(y_gates).split(H, -1)
-            c = torch.addcmul(f * c, i, torch.tanh(y_g))
-            h = torch.sigmoid(y_o) * torch.tanh(c)
-    return torch.baddbmm(weights["bias_out"].expand(-1, x.shape[1], -1), h, weights["weight_out"])
-
-
-def losses(output, target):
-    """(G,) mean losses: cross entropy for labels, squared error for numbers."""
-    import torch
-
-    G = output.shape[0]
-    if target.dtype == torch.int64:
-        return torch.nn.functional.cross_entropy(output.mT, target.expand(G, -1), reduction="none").mean(1)
-    return ((output[..., 0] - target) ** 2).mean(1)
-
-
-def scores(output, target):
-    """(G,) accuracies, or the share of variance explained."""
-    import torch
-
-    if target.dtype == torch.int64:
-        return (output.argmax(-1) == target).float().mean(1).numpy()
-    return (1.0 - ((output[..., 0] - target) ** 2).mean(1) / target.var()).clamp(min=0.0).numpy()
-
-
-def train(kind, modules, readouts, task, n_updates, seed):
-    """Train networks side by side with Adam; (G,) scores on test data."""
-    import torch
-
-    weights = stacked(modules, readouts)
-    optimiser = torch.optim.Adam(weights.values(), lr=LEARNING_RATE)
-    rng = np.random.default_rng(1000 + seed)
-    for _ in range(n_updates):
-        x, target = (torch.from_numpy(a) for a in task.batch(rng, BATCH))
-        optimiser.zero_grad(set_to_none=True)
-        losses(forward(kind, weights, x), target).sum().backward()
-        # each network by the norm of its own gradient
-        norm = torch.sqrt(sum((w.grad**2).sum((1, 2)) for w in weights.values()))
-        shrink = (CLIP / (norm + 1e-6)).clamp(max=1.0)
-        for w in weights.values():
-            w.grad.mul_(shrink[:, None, None])
-        optimiser.step()
-    with torch.no_grad():
-        x, target = (torch.from_numpy(a) for a in task.test())
-        # in pieces of the size of a batch, which stay in the cache
-        return scores(torch.cat([forward(kind, weights, piece) for piece in x.split(BATCH, 1)], 1), target)
-
-
-# --- initialisations
-
-
-def ensemble_at(kind, gain, bias):
-    cell, gain_path, bias_path = PLANS[kind]
-    return gt.Ensemble(getattr(gt, cell)).replace({gain_path: gain, bias_path: bias})
-
-
-def initialised(kind, how, task, seed):
-    """A module and its readout. ``how``: a name in BASELINES, (gain, bias), or an ensemble as a dict. A seed has one readout."""
-    import torch
-
-    from gating_theory.interop import torch as bridge
-
-    torch.manual_seed(seed)
-    module = {"GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[kind](task.n_in, HIDDEN)
-    readout = torch.nn.Linear(HIDDEN, task.n_out)
-    rng = np.random.default_rng(seed)
-    if how == "orthogonal":
-        bridge.init_(module, gt.orthogonal(getattr(gt, PLANS[kind][0])), rng)
-    elif how == "chrono":
-        bridge.init_(module, gt.chrono(getattr(gt, PLANS[kind][0]), task.length), rng, what="biases")
-    elif how != "default":
-        ensemble = gt.Ensemble.from_dict(how) if isinstance(how, dict) else ensemble_at(kind, *how)
-        bridge.init_(module, ensemble, rng)
-    return module, readout
-
-
-def designed(kind, length):
-    """The initialisation that theory proposes for a task of this length, as a dict."""
-    cell, *free = PLANS[kind]
-    target = {"slow_fraction": {length: DESIGN_FRACTION}, "abscissa": 1.0 - 0.1 / length}
-    return gt.design(getattr(gt, cell), target, free=free).ensemble.as_dict()
-
-
-def run_job(kind, task_name, seed, hows, n_updates):
-    """Scores of some initialisations of one kind, task and seed."""
-    task = make_task(task_name)
-    out = []
-    with fast_torch():
-        pairs = [initialised(kind, how, task, seed) for how in hows]
-        for first in range(0, len(pairs), SIDE_BY_SIDE):
-            modules, readouts = zip(*pairs[first : first + SIDE_BY_SIDE])
-            out.append(train(kind, modules, readouts, task, n_updates, seed))
-    return np.concatenate(out).tolist()
 
 
 # --- compute
 
 
 def compute(quick, rng, work):
-    """Train everything: initialisations of one cell, task and seed are a piece, kept when it is finished."""
+    """Theory of all sections first, then the runs, each kept when it is finished; the seed shifts those of all runs."""
     import xarray as xr
 
     plan = QUICK if quick else FULL
-    tasks, seeds = list(plan["updates"]), range(rng, rng + plan["n_seeds"])
-    points = [(a, b) for a in plan["gain"] for b in plan["bias"]]
-    lengths = [make_task(task).length for task in tasks]
-    places = [(cell, length) for cell in PLANS for length in lengths]
-    designs = dict(zip(places, work.over(designed, places)))
-    # the longest pieces first: the last ones, which may leave a processor idle, are short
-    jobs = [(cell, task, seed) for seed in seeds for task in tasks for cell in PLANS]
-    size = {task: length * plan["updates"][task] for task, length in zip(tasks, lengths)}
-    order = sorted(range(len(jobs)), key=lambda k: -size[jobs[k][1]])
-    pieces = []
-    for cell, task, seed in (jobs[k] for k in order):
-        own = designs[cell, lengths[tasks.index(task)]]
-        pieces.append((cell, task, seed, [*points, *BASELINES[:-1], own], plan["updates"][task]))
-    found = np.empty((len(jobs), len(points) + len(BASELINES)))
-    found[order] = work.over(run_job, pieces, {"pieces": pieces, **settings()})
-    found = found.reshape(len(seeds), len(tasks), len(PLANS), -1)
-    axes = ("seed", "task", "cell")
-    variables = {
-        "score": ((*axes, "gain", "bias"), found[..., : len(points)].reshape(*found.shape[:3], len(plan["gain"]), -1)),
-        "baseline_score": ((*axes, "baseline"), found[..., len(points) :]),
-        "length": ("task", lengths),
-        "chance": ("task", [make_task(task).chance for task in tasks]),
-        "updates": ("task", [plan["updates"][task] for task in tasks]),
-    }
-    coordinates = {"seed": list(seeds), "task": tasks, "cell": list(PLANS), "gain": list(plan["gain"])}
-    coordinates |= {"bias": list(plan["bias"]), "baseline": list(BASELINES)}
-    data = xr.Dataset(variables, coordinates, {"settings": json.dumps(settings())})
-    gain, bias = (
-        np.linspace(*_edges(np.asarray(values))[[0, -1]], plan["fine"]) for values in (np.log(plan["gain"]), plan["bias"])
-    )
-    lines = theory(data["length"], np.exp(gain), bias, work)
-    lines = lines.rename({"gain": "fine_gain", "bias": "fine_bias", "abscissa": "fine_abscissa", "slow": "fine_slow"})
-    return data.merge(theory(data["length"], data["gain"].values, data["bias"].values, work)).merge(lines)
+    sections = {"map": _map(plan["map"], work), "edge": _edge(plan["edge"]), "step": _step(plan["step"], work)}
+    sections["table"] = _table(plan["table"], work)
+    sections["digits"] = _digits(plan["digits"], plan["table"], work)
+    data = xr.Dataset(attrs={"settings": json.dumps(settings()), "plan": json.dumps(plan)})
+    for name, section in sections.items():
+        seeds = range(rng, rng + plan[name]["seeds"])
+        data = data.merge(section.trained(name, plan[name]["updates"], seeds, work))
+    return data
 
 
 def settings():
     """What a reader needs to repeat the runs, besides this package and what is in the data."""
     from importlib.metadata import version
 
-    made = {"hidden": HIDDEN, "batch": BATCH, "learning_rate": LEARNING_RATE, "clip": CLIP, "optimiser": "Adam"}
-    made |= {name: version(name) for name in ("torch", "scikit-learn", "numpy")}
-    return made | {"design_fraction": DESIGN_FRACTION}
+    made = {"hidden": HIDDEN, "batch": BATCH, "clip": CLIP, "optimiser": "Adam", "learned": LEARNED, "done": DONE}
+    made |= {"recent": RECENT, "held": HELD, "edge_gain": EDGE_GAIN}
+    return made | {name: version(name) for name in ("torch", "scikit-learn", "numpy")}
 
 
-def theory(lengths, gains, biases, work):
-    """The zero state's abscissa, and the fraction of its modes that are slower than each task is long."""
-    import xarray as xr
+class _Section:
+    """A grid of runs: theory of its points, and a run for each of them and each seed.
 
-    points = [(cell, float(a), float(b), lengths.values.tolist()) for cell in PLANS for a in gains for b in biases]
-    found = np.array(work.over(_zero_spectrum, points)).reshape(len(PLANS), len(gains), len(biases), -1)
-    axes = ("cell", "gain", "bias")
-    variables = {"abscissa": (axes, found[..., 0]), "slow": ((*axes, "task"), found[..., 1:])}
-    return xr.Dataset(variables, {"cell": list(PLANS), "gain": gains, "bias": biases, "task": lengths["task"].values})
+    Parameters
+    ----------
+    axes : {name: values}
+    points : {indices along the axes: (task, Start, learning rate, eps)}; what is not there is not run
+    theory : {name: (axes, values)}, and coordinates
+    """
+
+    def __init__(self, axes, points, theory):
+        self.axes, self.points, self.theory = axes, points, theory
+
+    def trained(self, name, updates, seeds, work):
+        """The data of the section: its theory, and of each run when it learned (NaN: never), its score, its updates."""
+        import xarray as xr
+
+        # seeds outermost: of a run that was stopped whole seeds are there
+        places = list(product(range(len(seeds)), self.points))
+        pieces = []
+        for number, point in places:
+            task, start, rate, eps = self.points[point]
+            pieces.append(tuple(Run(task, start.recipe(), float(rate), float(eps), updates, seeds[number])))
+        rows = work.over(run, pieces, {"pieces": pieces, **settings()})
+        found = {key: np.full((*map(len, self.axes.values()), len(seeds)), np.nan) for key in ("learned", "score", "updates")}
+        for (number, point), row in zip(places, rows):
+            for key, values in found.items():
+                values[(*point, number)] = np.nan if row[key] is None else row[key]
+        axes = tuple(f"{name}_{axis}" for axis in (*self.axes, "seed"))
+        variables = {f"{name}_{key}": (axes, values) for key, values in found.items()}
+        variables |= {f"{name}_{key}": (tuple(f"{name}_{axis}" for axis in own), v) for key, (own, v) in self.theory.items()}
+        coordinates = {f"{name}_{axis}": list(values) for axis, values in {**self.axes, "seed": seeds}.items()}
+        return xr.Dataset(variables, coordinates)
 
 
-def _zero_spectrum(kind, gain, bias, lengths):
-    from gating_theory.mean_field.fixed_points import zero_state
+def _map(plan, work):
+    """A: designed GRUs with other forgetting and other gains."""
+    task, axes = f"noisy {plan['length']}", {"kappa": plan["kappa"], "rho": plan["rho"]}
+    starts = {}
+    for i, kappa in enumerate(plan["kappa"]):
+        onset = designed("GRU", plan["length"], kappa)
+        starts |= {(i, j): onset.louder(rho) for j, rho in enumerate(plan["rho"])}
+    fine = (
+        np.geomspace(plan["kappa"][0] / 1.5, plan["kappa"][-1] * 1.5, plan["fine"]),
+        np.linspace(0.0, plan["rho"][-1] + 0.05, plan["fine"]),
+    )
+    logs = work.over(_map_log10, [(plan["length"], float(kappa), fine[1].tolist()) for kappa in fine[0]])
+    theory = {
+        "log10_gradient": (("kappa", "rho"), _filled(axes, {p: s.log10_gradients(plan["length"])[-1] for p, s in starts.items()})),
+        "fine_log10_gradient": (("fine_kappa", "fine_rho"), np.array(logs)),
+        "fine_kappa": (("fine_kappa",), fine[0]),
+        "fine_rho": (("fine_rho",), fine[1]),
+    }
+    return _Section(axes, {point: (task, start, plan["rate"], EPS) for point, start in starts.items()}, theory)
 
-    spectrum = gt.Spectrum(zero_state(ensemble_at(kind, gain, bias)))
-    return [spectrum.abscissa(), *spectrum.slow_fraction(lengths, tol=1e-3)]
+
+def _map_log10(length, kappa, rhos):
+    onset = designed("GRU", length, kappa)
+    return [float(onset.louder(rho).log10_gradients(length)[-1]) for rho in rhos]
 
 
-# --- draw, and say what was found
+def _edge(plan):
+    """B: lengths about the one at which theory's gradients fall to eps of Adam."""
+    start = Start("GRU", gt.Ensemble(gt.GRUResetAfter, EDGE_GAIN))
+    logs, axes, points = start.log10_gradients(200), {"eps": plan["eps"], "ratio": plan["ratio"]}, {}
+    predicted = [float(np.interp(-2.0 * np.log10(eps), -logs, np.arange(logs.size))) for eps in plan["eps"]]
+    lengths = np.rint(np.outer(predicted, plan["ratio"])).astype(int)
+    for (i, j), length in np.ndenumerate(lengths):
+        points[i, j] = f"clean {length}", start, plan["rate"], plan["eps"][i]
+    theory = {
+        "predicted": (("eps",), predicted),
+        "length": (("eps", "ratio"), lengths),
+        "log10_gradient": (("eps", "ratio"), logs[lengths]),
+    }
+    return _Section(axes, points, theory)
+
+
+def _step(plan, work):
+    """C: input gates shut by a share of what keeps gains of order one."""
+    axes, points = {"shut": plan["shut"], "rate": plan["rate"]}, {}
+    bias = designed("LSTM", plan["length"]).ensemble.bias["f"]
+    starts = [designed("LSTM", plan["length"], given={"bias.i": -share * bias}) for share in plan["shut"]]
+    for i, j in product(range(len(starts)), range(len(plan["rate"]))):
+        points[i, j] = f"clean {plan['length']}", starts[i], plan["rate"][j], EPS
+    theory = {
+        "amplification": (("shut",), [start.amplification(plan["length"]) for start in starts]),
+        "log10_gradient": (("shut",), [start.log10_gradients(plan["length"])[-1] for start in starts]),
+    }
+    return _Section(axes, points, theory)
+
+
+def _table(plan, work):
+    """D: what people use and what theory proposes."""
+    return _of_starts(f"noisy {plan['length']}", plan["length"], plan["starts"], plan["starts"], plan["rate"], work)
+
+
+def _digits(plan, table, work):
+    """D: the same on permuted digits."""
+    some = [name for name in table["starts"] if name in ON_DIGITS]
+    return _of_starts("permuted", 64, table["starts"], some, table["rate"], work)
+
+
+def _of_starts(task, length, names, some, rates, work):
+    axes, points, logs = {"start": names, "rate": rates}, {}, np.full(len(names), np.nan)
+    for i, name in enumerate(names):
+        kind, _, short = name.partition(" ")
+        if name in some:
+            start = STARTS[kind][short](length)
+            logs[i] = start.log10_gradients(length)[-1]
+            points |= {(i, j): (task, start, rate, EPS) for j, rate in enumerate(rates)}
+    return _Section(axes, points, {"log10_gradient": (("start",), logs)})
+
+
+def _filled(axes, values):
+    out = np.full(tuple(map(len, axes.values())), np.nan)
+    for place, value in values.items():
+        out[place] = value
+    return out
+
+
+# --- draw
+
+
+_COLOURS = dict(zip(range(4), (BLUE, GREEN, ORANGE, VERMILLION)))
+_MARKERS = "osD^"
+#: Levels of lg G drawn over the map.
+_LEVELS = (-16, -8, -4, -2, -1, 0)
+#: How far the dots of two learning rates, and of seeds, lie from their row's middle.
+_APART, _SPREAD = 0.17, 0.12
 
 
 def draw(data):
-    """A panel for each cell and task: mean score of the seeds, onset of instability, lines of equal slow fraction."""
-    from matplotlib.lines import Line2D
+    """Sections A, B, C side by side; D below them, noisy recall and digits with a row for each initialisation."""
+    from matplotlib.figure import Figure
 
-    columns = min(3, data.sizes["task"])
-    rows = data.sizes["cell"] * (data.sizes["task"] // columns)
-    figure, axes = panels(rows, columns, height=1.75, sharex=True)
-    gains, biases = data["gain"].values, data["bias"].values
-    edges = np.exp(_edges(np.log(gains))), _edges(biases)
-    places = [(cell, task) for cell in data["cell"].values for task in data["task"].values]
-    for ax, (cell, task) in zip(axes.flat, places):
-        one = data.sel(cell=cell, task=task)
-        score = one["score"].mean("seed").transpose("bias", "gain")
-        mesh = ax.pcolormesh(*edges, score, cmap="cividis", vmin=0.0, vmax=1.0)
-        lines = one["fine_gain"], one["fine_bias"]
-        ax.contour(*lines, one["fine_abscissa"].transpose("fine_bias", "fine_gain"), [1.0], colors=BLACK, linewidths=1.4)
-        slow = one["fine_slow"].transpose("fine_bias", "fine_gain")
-        for level, style in LINES.items():
-            ax.contour(*lines, slow, [level], colors=VERMILLION, linewidths=1.2, linestyles=[style])
-        ax.set_xscale("log")
-        ax.set_xticks(gains, [f"{g:g}" for g in gains])
-        ax.minorticks_off()
-        ax.set_yticks(biases)
-        ax.set_title(f"{cell}, {task}", fontsize="small")
+    plan = json.loads(data.attrs["plan"])
+    rows = data.sizes["table_start"]
+    figure = Figure(figsize=(PAGE, 3.0 + 0.19 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(2.35, 0.65 + 0.19 * rows))
+    first, second, third = above.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    _draw_map(first, data, plan["map"])
+    _draw_edge(second, data)
+    _draw_step(third, data)
+    left, right = below.subplots(1, 2, width_ratios=(1.5, 1.0), sharey=True)
+    _draw_table(left, data, plan["table"])
+    _draw_digits(right, data)
+    for ax in (first, second, third, left, right):
         ax.tick_params(labelsize="x-small")
-        names = [symbol(path) for path in PLANS[cell][1:]]
-        if ax.get_subplotspec().is_first_col():
-            ax.set_ylabel(names[1])
-        ax.set_xlabel(names[0])
-    figure.colorbar(mesh, ax=axes, label="score on test data", shrink=0.5)
-    handles = [Line2D([], [], color=BLACK, linewidth=1.4, label="zero state unstable to the right")]
-    label = "of the modes outlive the task"
-    handles += [
-        Line2D([], [], color=VERMILLION, linewidth=1.2, linestyle=style, label=f"{100 * level:g} % {label}")
-        for level, style in LINES.items()
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize="x-small", frameon=False)
     return figure
 
 
-def _edges(centres):
-    """Of cells that touch half-way between their centres."""
-    between = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], between, [1.5 * centres[-1] - 0.5 * centres[-2]]])
+def _titled(ax, letter, words):
+    ax.set_title(f"{letter}  {words}", fontsize="small", loc="left")
 
 
-def findings(data):
-    """What the numbers say of each cell and task, good or bad for the theory, and of all together."""
-    places = [(cell, task) for cell in data["cell"].values for task in data["task"].values]
-    seeds = data.sizes["seed"]
-    lines = [
-        f"Mean scores of {seeds} seed{'s'[: seeds != 1]}, {HIDDEN} hidden units.",
-        "Score: accuracy, but in the adding problem the explained share of the variance.",
-        "abscissa: of the zero state's spectrum. slow: the fraction of its modes that outlive the task.",
-        "",
-    ]
-    ordered = {"abscissa": {}, "slow fraction": {}}
-    for cell, task in places:
-        one = data.sel(cell=cell, task=task)
-        mean = one["score"].mean("seed")
-        steps, updates, chance = (one[name].item() for name in ("length", "updates", "chance"))
-        lines.append(f"{cell}, {task} ({steps} steps, {updates} updates; chance {chance:.3g})")
-        for name, criterion in (("unstable", one["abscissa"] > 1.0), (f"slow >= {SLOW:g}", one["slow"] >= SLOW)):
-            sides = [
-                f"{word} {float(mean.where(m).mean()):.2f} ({int(m.sum())})"
-                for word, m in (("yes", criterion), ("no", ~criterion))
-                if m.any()
-            ]
-            lines.append(f"  {name}: mean score (points) {', '.join(sides)}")
-        ordered["abscissa"][cell, task] = _rank_correlation(one["abscissa"], mean)
-        ordered["slow fraction"][cell, task] = _rank_correlation(one["slow"], mean)
-        words = ", ".join(f"{name} {_signed(found[cell, task])}" for name, found in ordered.items())
-        lines.append(f"  rank correlation of the score with: {words}")
-        best = mean.where(mean == mean.max(), drop=True).stack(point=("gain", "bias")).dropna("point")[0]
-        at = one.sel(gain=float(best["gain"]), bias=float(best["bias"]))
-        lines.append(
-            f"  best {float(best):.2f} at {PLANS[cell][1]} = {float(best['gain']):g}, {PLANS[cell][2]} = {float(best['bias']):g}: "
-            f"abscissa {float(at['abscissa']):.3f}, slow {float(at['slow']):.2f}"
-        )
-        base = one["baseline_score"].mean("seed")
-        lines.append("  " + ", ".join(f"{name} {float(base.sel(baseline=name)):.2f}" for name in data["baseline"].values))
-        if seeds > 1:
-            lines.append(
-                f"  standard deviation between seeds, mean over the grid: {float(one['score'].std('seed', ddof=1).mean()):.2f}"
+def _draw_map(ax, data, plan):
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    kappas, rhos = data["map_kappa"].values, data["map_rho"].values
+    edges = np.exp(_between(np.log(kappas))), _between(rhos)
+    median = ranked(data["map_learned"].values)
+    shown = np.ma.masked_invalid(median).T
+    ax.set_facecolor("0.85")
+    mesh = ax.pcolormesh(*edges, shown, cmap="cividis_r", norm=LogNorm(80, plan["updates"]), linewidth=0)
+    seeds = data.sizes["map_seed"]
+    for (i, j), count in np.ndenumerate(np.isfinite(data["map_learned"].values).sum(axis=-1)):
+        if count < seeds:
+            ax.text(
+                kappas[i], (edges[1][j] + edges[1][j + 1]) / 2, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small"
             )
-    lines.append("")
-    for name, found in ordered.items():
-        told = [f"{cell} {task}" for (cell, task), value in found.items() if value >= 0.5]
-        not_told = [f"{cell} {task}" for (cell, task), value in found.items() if not value >= 0.5]
-        lines.append(
-            f"Scores rise with the {name}, by a rank correlation of at least 0.5, in {len(told)} of {len(found)}: "
-            f"{', '.join(told) or 'none'};"
-        )
-        lines.append(f"  not in: {', '.join(not_told) or 'none'}.")
-    return "\n".join(lines) + "\n"
+    fine = data["map_fine_kappa"], data["map_fine_rho"], data["map_fine_log10_gradient"].transpose("map_fine_rho", "map_fine_kappa")
+    lines = ax.contour(*fine, _LEVELS, colors=VERMILLION, linewidths=1.1, linestyles="-")
+    ax.clabel(lines, fmt="%d", fontsize="xx-small")
+    ax.set_xscale("log")
+    ax.set_xlim(edges[0][0], edges[0][-1])
+    ax.set_ylim(edges[1][0], edges[1][-1])
+    ax.set_xticks(kappas, [f"{kappa:g}" for kappa in kappas])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(rhos)
+    ax.set_xlabel(r"$\kappa$: $1 - z = \kappa/(T + \kappa)$", fontsize="small")
+    ax.set_ylabel(r"$\rho$: gain over that of the onset", fontsize="small")
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
+    bar.set_label("updates to learn", fontsize="x-small")
+    bar.ax.tick_params(labelsize="xx-small")
+    ticks = [tick for tick in (100, 200, 500, 1000) if tick <= plan["updates"]]
+    bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    _titled(ax, "A", rf"noisy recall, $T = {plan['length']}$; lines: $\lg G(T)$")
 
 
-def _rank_correlation(x, y):
-    """Spearman's, NaN where one of the two is constant."""
-    from scipy.stats import spearmanr
+def _draw_edge(ax, data):
+    ax.axvline(1.0, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
+    for number, eps in enumerate(data["edge_eps"].values):
+        one = data.isel(edge_eps=number)
+        share = np.isfinite(one["edge_learned"].values).mean(axis=-1)
+        place = one["edge_length"].values / float(one["edge_predicted"])
+        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
+        ax.plot(place, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}$", **style)
+    _shares(ax, "seeds that learn")
+    ax.set_xlabel(r"$T / T^*$, $\lg G(T^*) = 2 \lg \epsilon$", fontsize="small")
+    ax.legend(fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.3)
+    _titled(ax, "B", "clean recall: edge")
 
-    x, y = (v.transpose("gain", "bias").values.ravel() for v in (x, y))
-    return float(spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan
+
+def _draw_step(ax, data):
+    ax.axvline(STANDS, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
+    for number, share in enumerate(data["step_shut"].values):
+        one = data.isel(step_shut=number)
+        learns = np.isfinite(one["step_learned"].values).mean(axis=-1)
+        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
+        size = float(one["step_amplification"])
+        ax.plot(size * data["step_rate"].values, learns, label=rf"$\Lambda = {size:.2g}$", **style)
+    ax.set_xscale("log")
+    _shares(ax, "")
+    ax.set_xlabel(r"$\Lambda \times$ learning rate", fontsize="small")
+    ax.legend(fontsize="xx-small", frameon=False, loc="center right", borderaxespad=0.3)
+    _titled(ax, "C", "LSTM: step size")
 
 
-def _signed(value):
-    return f"{value:+.2f}" if np.isfinite(value) else "undefined"
+def _shares(ax, label):
+    ax.set_ylim(-0.06, 1.06)
+    ax.set_yticks([0.0, 0.5, 1.0])
+    ax.set_ylabel(label, fontsize="small")
+
+
+def _draw_table(ax, data, plan):
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullLocator, ScalarFormatter
+
+    never, names = 1.25 * plan["updates"], data["table_start"].values
+    ax.axvspan(1.08 * plan["updates"], 1.45 * plan["updates"], color="0.9", linewidth=0)
+    _dots(ax, np.nan_to_num(data["table_learned"].values, nan=never))
+    ax.set_xscale("log")
+    ax.set_xlim(right=1.45 * plan["updates"])
+    ticks = [tick for tick in (50, 100, 200, 400, 900) if tick <= plan["updates"]]
+    ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
+    ax.xaxis.set_minor_locator(NullLocator())
+    logs = data["table_log10_gradient"].values
+    ax.set_yticks(range(names.size), [f"{name}  ({lg:.1f})" for name, lg in zip(names, logs)])
+    ax.set_ylim(names.size - 0.5, -0.5)
+    ax.set_xlabel("updates to learn", fontsize="small")
+    for row in range(1, names.size):
+        if names[row].split()[0] != names[row - 1].split()[0]:
+            ax.axhline(row - 0.5, color="0.6", linewidth=0.6)
+    handles = [
+        Line2D([], [], color=_RATES[number], marker="o", markersize=3.5, linestyle="none", label=f"learning rate {rate:g}")
+        for number, rate in enumerate(data["table_rate"].values)
+    ]
+    ax.legend(handles=handles, fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.3)
+    _titled(ax, "D", rf"noisy recall, $T = {plan['length']}$ (beside the names: $\lg G$)")
+
+
+def _draw_digits(ax, data):
+    score = np.where(np.isfinite(data["digits_log10_gradient"].values)[:, None, None], data["digits_score"].values, np.nan)
+    _dots(ax, score)
+    ax.tick_params(labelleft=False)
+    ax.set_xlabel("accuracy", fontsize="small")
+    _titled(ax, "", "permuted digits: the other way")
+
+
+_RATES = (BLUE, PURPLE)
+
+
+def _dots(ax, values):
+    """A row for each start, above each other the learning rates, a dot for each seed."""
+    starts, rates, seeds = values.shape
+    for rate in range(rates):
+        middle = (rate - (rates - 1) / 2) * 2 * _APART
+        for start in range(starts):
+            rows = start + middle + np.linspace(-_SPREAD, _SPREAD, seeds) if seeds > 1 else [start + middle]
+            ax.plot(values[start, rate], rows, "o", color=_RATES[rate], markersize=2.6, markeredgewidth=0, alpha=0.85)
+    for start in range(starts):
+        ax.axhline(start, color="0.92", linewidth=0.5, zorder=0)
+
+
+def _between(values):
+    """Edges of cells around these values."""
+    middle = (values[1:] + values[:-1]) / 2
+    return np.concatenate([[values[0] - (middle[0] - values[0])], middle, [values[-1] + (values[-1] - middle[-1])]])

@@ -79,6 +79,8 @@ from .mean_field.low_rank_points import LowRankFixedPoint as LowRankFixedPoint
 from .mean_field.memory_onset import memory_onset as memory_onset
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points
+from .networks.finite_time import FiniteTimeExponents as FiniteTimeExponents
+from .networks.finite_time import finite_time_exponents as finite_time_exponents
 from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum

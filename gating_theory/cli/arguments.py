@@ -28,6 +28,7 @@ _EXAMPLES = """examples:
   gating-theory dmft --gain r=10 h=3 --flow --lags 0 5 10
   gating-theory chaos gain.h --gain r=10
   gating-theory echo --gain z=0 r=4 h=2 --input-std h=0.6 --line gain.h
+  gating-theory read model.pt
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
   gating-theory validate --cell my.py:MyCell --gain 2 --out output
@@ -247,11 +248,27 @@ def _figures(p):
     p.add_argument("--out", type=new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
 
 
-def _diagnose(p):
+def _read(p):
     p.add_argument(
-        "checkpoint", type=existing_file, metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save"
+        "file",
+        type=existing_file,
+        metavar="FILE",
+        help="weights as PyTorch, Keras, ONNX, Flax or numpy save them; nothing is executed",
     )
-    p.add_argument("--inputs", type=existing_file, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument("--prefix", help="say more of one module: encoder.rnn")
+    p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
+    p.add_argument("--nonlinearity", help="tanh or relu, of an RNN whose file does not say (default tanh)")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _diagnose(p):
+    p.add_argument("checkpoint", type=existing_file, metavar="CHECKPOINT", help="a file that the command read can list")
+    p.add_argument(
+        "--inputs",
+        type=existing_file,
+        metavar="FILE",
+        help="input sequences, .npy of shape (T, I) or (T, B, I), or .npz of these as inputs and the steps of each as lengths",
+    )
     p.add_argument(
         "--initial", type=existing_file, metavar="FILE", help="the checkpoint before training: what is learned is the difference"
     )
@@ -308,7 +325,8 @@ _COMMANDS = {
     "derive": (_derive, "derivations from the symbolic cells, proved"),
     "validate": (_validate, "theory against freshly sampled networks"),
     "figures": (_figures, "the figures: computed, saved with their data, drawn"),
-    "diagnose": (_diagnose, "timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN"),
+    "read": (_read, "recurrent layers in a file of PyTorch, Keras, ONNX, Flax or numpy"),
+    "diagnose": (_diagnose, "timescales, stability and gradients of a saved GRU, LSTM or RNN"),
     "portrait": (_portrait, "all a small flow can do: fixed points, cycles, attractors, its phase portrait"),
 }
 

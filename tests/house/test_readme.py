@@ -23,8 +23,9 @@ EXAMPLES = {
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (5, 5),
+    "docs/checkpoint.md": (6, 12),
     "docs/trained.md": (8, 9),
+    "docs/models.md": (3, 3),
     "docs/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -98,6 +99,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "phase-diagram",
         "derive",
         "validate",
+        "read",
         "diagnose",
         "figures",
         "portrait",
@@ -106,7 +108,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
     for words in found:
         for name in words:
-            if name.endswith((".pt", ".npy", ".json")):  # files to read have to be there
+            if name.endswith((".pt", ".npy", ".npz", ".json")):  # files to read have to be there
                 (tmp_path / name).touch()
         options = parser().parse_args(words[1:])  # SystemExit if not
         assert callable(options.run)

@@ -1,0 +1,215 @@
+"""What the training experiment found, in words and tables: theory's numbers beside those of the runs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+__all__ = ["best_rate", "findings", "rank_correlation", "ranked", "separation"]
+
+#: What a step of Adam may change the exponent of T steps by, T d radius/d gain times the learning rate: theory's limit.
+STANDS = 0.1
+
+
+def findings(data):
+    """All sections; medians over seeds count a run that did not learn as later than all others."""
+    plan, made = (json.loads(data.attrs[name]) for name in ("plan", "settings"))
+    lines = [
+        f"torch.nn.GRU and LSTM, {made['hidden']} units, Adam, batches of {made['batch']}, gradients clipped to {made['clip']:g}; "
+        f"torch {made['torch']}, numpy {made['numpy']}, scikit-learn {made['scikit-learn']}.",
+        "lg G: theory's log10 of the mean square of gradients through the T steps of the task, from the initialisation alone.",
+    ]
+    for section in (_map_lines, _edge_lines, _step_lines, _table_lines, _digits_lines):
+        lines += ["", *section(data, plan)]
+    return "\n".join(lines) + "\n"
+
+
+# --- statistics
+
+
+def ranked(learned):
+    """Medians over seeds of updates to learn, "never" counted as infinitely many; the last axis runs over seeds."""
+    return np.median(np.where(np.isnan(learned), np.inf, learned), axis=-1)
+
+
+def rank_correlation(x, y):
+    """Spearman's, infinities ranked last; NaN where one of the two is constant or there are fewer than three."""
+    from scipy.stats import rankdata, spearmanr
+
+    x, y = (rankdata(np.ravel(v)) for v in (x, y))
+    return float(spearmanr(x, y).statistic) if x.size > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan
+
+
+def separation(log10, learned):
+    """(lg G at and above which every run learned, lg G at and below which none did); NaN where there is no such."""
+    share = np.isfinite(learned).mean(axis=-1).ravel()
+    order = np.argsort(np.ravel(log10))
+    log10, share = np.ravel(log10)[order], share[order]
+    all_above = np.flatnonzero(share < 1.0)
+    none_below = np.flatnonzero(share > 0.0)
+    first = 0 if all_above.size == 0 else all_above[-1] + 1
+    last = log10.size - 1 if none_below.size == 0 else none_below[0] - 1
+    return (float(log10[first]) if first < log10.size else np.nan), (float(log10[last]) if last >= 0 else np.nan)
+
+
+def auc(log10, learned):
+    """The chance that a run that learned has the larger lg G than one that did not; NaN where all or none did."""
+    log10 = np.repeat(np.ravel(log10), learned.shape[-1])
+    yes = np.isfinite(learned).ravel()
+    if yes.all() or not yes.any():
+        return np.nan
+    differences = log10[yes][:, None] - log10[~yes]
+    return float((differences > 0).mean() + 0.5 * (np.abs(differences) <= 1e-9).mean())
+
+
+def best_rate(learned):
+    """(start,) number of the learning rate at which most seeds learn, of equals the one with the smaller median."""
+    count, median = np.isfinite(learned).sum(axis=-1), ranked(learned)
+    slow = np.where(np.isfinite(median), median, 1e9)
+    return np.argmax(count - slow / 1e10, axis=1)
+
+
+# --- sections
+
+
+def _map_lines(data, plan):
+    section, learned = plan["map"], data["map_learned"].values
+    log10, kappas, rhos = data["map_log10_gradient"].values, data["map_kappa"].values, data["map_rho"].values
+    lines = [
+        f"A. Noisy recall, T = {section['length']}: GRU, 1 - z = kappa/(T + kappa), candidate's gain rho times that of the onset, "
+        f"learning rate {section['rate']:g}, {learned.shape[-1]} seeds.",
+        f'Updates to 90 % (median of seeds; how many learned if not all; "-" none in {section["updates"]}), and lg G:',
+        _row("kappa", [f"rho = {rho:g}" for rho in rhos], 18),
+    ]
+    for i, kappa in enumerate(kappas):
+        cells = [f"{_updates(learned[i, j])} ({log10[i, j]:.1f})" for j in range(rhos.size)]
+        lines.append(_row(f"{kappa:g}", cells, 18))
+    every, none = separation(log10, learned)
+    return [
+        *lines,
+        f"Every run learns at lg G >= {_number(every)}, none at lg G <= {_number(none)}; {np.isfinite(learned).sum()} of "
+        f"{learned.size} learn. A run that learns has the larger lg G with probability {_number(auc(log10, learned), 2)} (AUC). "
+        f"Spearman of lg G with the speed: {_number(rank_correlation(log10, -ranked(learned)), 2)} over {log10.size} points.",
+    ]
+
+
+def _edge_lines(data, plan):
+    section, learned = plan["edge"], data["edge_learned"].values
+    lengths, log10 = data["edge_length"].values, data["edge_log10_gradient"].values
+    lines = [
+        f"B. Clean recall: GRU, gains 0.6, no biases, learning rate {section['rate']:g}, {learned.shape[-1]} seeds, up to "
+        f"{section['updates']} updates. Theory's edge T*: lg G(T*) = 2 lg eps. Seeds that learn, at T (lg G):",
+    ]
+    for i, eps in enumerate(data["edge_eps"].values):
+        counts = np.isfinite(learned[i]).sum(axis=-1)
+        cells = ", ".join(f"{n} at {length} ({lg:.1f})" for n, length, lg in zip(counts, lengths[i], log10[i]))
+        lines.append(f"  eps {eps:g}, T* = {float(data['edge_predicted'][i]):.1f}: {cells}")
+    ratio = lengths / data["edge_predicted"].values[:, None]
+    for i, eps in enumerate(data["edge_eps"].values):
+        all_of, none = separation(-ratio[i], learned[i])
+        lines.append(f"  eps {eps:g}: all seeds learn up to T/T* = {_number(-all_of, 2)}, none from {_number(-none, 2)} on.")
+    right = (ratio < 1.0)[:, :, None] == np.isfinite(learned)
+    return [*lines, f"On the side of the edge that theory says: {right.sum()} of {right.size} runs."]
+
+
+def _step_lines(data, plan):
+    section, learned = plan["step"], data["step_learned"].values
+    rates, per_gain = data["step_rate"].values, data["step_amplification"].values
+    lines = [
+        f"C. Clean recall, T = {section['length']}: LSTMs of the same lg G = {float(data['step_log10_gradient'][0]):.2f}, "
+        f"{learned.shape[-1]} seeds, up to {section['updates']} updates. Lambda: T d radius/d gain. "
+        "Seeds that learn (median updates):",
+        _row("b_i / -b_f, Lambda", [f"rate {rate:g}" for rate in rates], 14),
+    ]
+    for i, shut in enumerate(data["step_shut"].values):
+        cells = [f"{np.isfinite(one).sum()} ({_updates(one, False)})" for one in learned[i]]
+        lines.append(_row(f"{shut:g}, {per_gain[i]:.2f}", cells, 14))
+    product = per_gain[:, None] * rates
+    for words, where in ((f"up to {STANDS:g}", product <= STANDS), (f"beyond {STANDS:g}", product > STANDS)):
+        some = learned[where]
+        lines.append(f"Lambda times learning rate {words}: {np.isfinite(some).sum()} of {some.size} runs learn.")
+    late = learned[(product <= STANDS) & (rates >= 1e-3)[None]]
+    lines.append(
+        f"Up to {STANDS:g}, at learning rates of at least 0.001 (slower ones need longer): {np.isfinite(late).sum()} of {late.size}."
+    )
+    return lines
+
+
+def _table_lines(data, plan):
+    section, learned = plan["table"], data["table_learned"].values
+    log10, rates, names = data["table_log10_gradient"].values, data["table_rate"].values, data["table_start"].values
+    lines = [
+        f"D. Noisy recall, T = {section['length']}, {learned.shape[-1]} seeds: updates to 90 % (median; smallest to largest; how many "
+        f'learned if not all), "-" none in {section["updates"]}:',
+        _row("(lg G)", [f"rate {rate:g}" for rate in rates], 26),
+    ]
+    for i, name in enumerate(names):
+        cells = [_spread(one) for one in learned[i]]
+        lines.append(_row(f"{name} ({log10[i]:.1f})", cells, 26))
+    best = best_rate(learned)
+    chosen = learned[np.arange(names.size), best]
+    for kind, of in _kinds(names):
+        every, none = separation(log10[of], chosen[of])
+        lines.append(
+            f"{kind}, best rate of each: every run learns at lg G >= {_number(every)}, none at lg G <= {_number(none)}; Spearman of "
+            f"lg G with the speed {_number(rank_correlation(log10[of], -ranked(chosen[of])), 2)} over {of.sum()}."
+        )
+    return lines
+
+
+def _digits_lines(data, plan):
+    score, rates = data["digits_score"].values, data["digits_rate"].values
+    log10, names = data["digits_log10_gradient"].values, data["digits_start"].values
+    seeds = score.shape[-1]
+    lines = [
+        f"D, beside it: permuted digits, 64 steps, {plan['digits']['updates']} updates, {seeds} seeds: accuracy on images not trained "
+        "on, mean (smallest to largest):",
+        _row("(lg G)", [f"rate {rate:g}" for rate in rates], 26),
+    ]
+    there = np.isfinite(log10)
+    for i in np.flatnonzero(there):
+        cells = [f"{one.mean():.3f} ({one.min():.3f} to {one.max():.3f})" for one in score[i]]
+        lines.append(_row(f"{names[i]} ({log10[i]:.1f})", cells, 26))
+    for kind, of in _kinds(names):
+        of = of & there
+        best = score[of].mean(axis=-1).max(axis=-1)
+        lines.append(
+            f"{kind}: Spearman of lg G with the accuracy at the better rate {_number(rank_correlation(log10[of], best), 2)} over "
+            f"{of.sum()}."
+        )
+    return lines
+
+
+# --- words
+
+
+def _row(head, cells, width):
+    return f"{head:<40}" + "".join(f"{cell:>{width}}" for cell in cells)
+
+
+def _kinds(names):
+    kinds = np.array([name.partition(" ")[0] for name in names])
+    return [(kind, kinds == kind) for kind in dict.fromkeys(kinds)]
+
+
+def _updates(learned, count=True):
+    """The median, with how many learned if that is not all of them."""
+    some = np.isfinite(learned)
+    if not some.any():
+        return "-"
+    middle = ranked(learned)
+    words = f"{middle:.0f}" if np.isfinite(middle) else "-"
+    return words if some.all() or not count else f"{words}, {some.sum()} of {some.size}"
+
+
+def _spread(learned):
+    some = learned[np.isfinite(learned)]
+    if some.size == 0:
+        return "-"
+    words = f"{_updates(learned, False)} ({some.min():.0f} to {some.max():.0f})"
+    return words if some.size == learned.size else f"{words}, {some.size} of {learned.size}"
+
+
+def _number(value, digits=1):
+    return f"{value:.{digits}f}" if np.isfinite(value) else "(no such)"
