@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "README.md": (1, 6),
     "CONTRIBUTING.md": (1, 0),
-    "docs/tour.md": (14, 10),
+    "docs/tour.md": (15, 13),
     "docs/finite_size.md": (4, 6),
     "docs/matrices.md": (9, 13),
-    "docs/gradients.md": (3, 9),
+    "docs/gradients.md": (4, 12),
     "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
     "docs/copies.md": (4, 6),
