@@ -142,7 +142,9 @@ PICTURES = {
     "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment", ax=ax),
     "complexity": lambda t, ax: plotting.plot_complexity(t.rates, ax=ax),
     "autocorrelation": lambda t, ax: plotting.plot_autocorrelation({"chaos": t.moving}, ax=ax),
-    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(gt.correlation_transient(t.slow_leak, 12, 0.5, 0.3), ax=ax),
+    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(
+        gt.correlation_transient(t.slow_leak, 12, 0.5, 0.3), ax=ax
+    ),
     "pair": lambda t, ax: plotting.plot_pair(t.pair, ax=ax),
     "portrait": lambda t, ax: gt.flow.plot_portrait(t.bistable, ax=ax),
     "animation": lambda t, ax: plotting.animate_eigenvalues(t.run, [0, 5, 10], ax=ax),
@@ -191,7 +193,7 @@ def main():
             for size, inches in SIZES.items():
                 if name == "eigenvalues_along":
                     figure = plotting.plot_eigenvalues_along(things.run)[0].figure
-                    figure.set_figwidth(inches[0])
+                    figure.set_size_inches(inches)
                 else:
                     figure, ax = plt.subplots(figsize=inches, layout="constrained")
                     kept = PICTURES[name](things, ax)  # noqa: F841 - an animation has to live

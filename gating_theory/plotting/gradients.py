@@ -177,7 +177,7 @@ def plot_gradient_growth(
         ax.plot(_finite(one.log10), color=colour, linestyle=_DASHES[one.weights], linewidth=1.4, zorder=3, label=label)
         if label in points:
             _draw_measured(ax, points[label], colour)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("steps")
     ax.set_ylabel(r"$\log_{10}$ mean square gradient")
     ax.legend(loc="best", fontsize="small")
