@@ -4,8 +4,7 @@
     python benchmarks/plots.py --out output/plots spectrum   # those with "spectrum" in their names
 
 Pictures come out of small networks and coarse grids: what matters is whether anything overlaps, is cut off or too small to read.
-At the
-end labels are named that lie outside their figure.
+At the end labels are named that lie outside their figure.
 """
 
 import argparse
@@ -106,10 +105,10 @@ PICTURES = {
     "density": lambda t, ax: plotting.plot_density(t.spectrum, n=40, ax=ax),
     "timescales": lambda t, ax: plotting.plot_timescales(t.eigenvalues, ax=plotting.plot_timescales(t.spectrum, ax=ax)),
     "pseudospectrum": lambda t, ax: plotting.plot_pseudospectrum(
-        gt.Spectrum(t.point.sites.thinned(30)), [0.1, 0.3], eigenvalues=t.eigenvalues, ax=ax
+        gt.Spectrum(t.point.sites.thinned(300)), [0.1, 0.3], eigenvalues=t.eigenvalues, ax=ax
     ),
     "singular_values": lambda t, ax: plotting.plot_singular_values(
-        gt.Spectrum(t.point.sites.thinned(30)).singular_values(),
+        gt.Spectrum(t.point.sites.thinned(300)).singular_values(),
         np.linalg.svd(t.net.jacobian(t.state), compute_uv=False),
         n=40,
         ax=ax,
@@ -136,12 +135,16 @@ PICTURES = {
     ),
     "finite_time": lambda t, ax: plotting.plot_finite_time_exponents({"white input": t.windows}, ax=ax),
     "finite_time_by_length": lambda t, ax: plotting.plot_finite_time_exponents(t.windows, by_length=True, ax=ax),
-    "design": lambda t, ax: plotting.plot_design(gt.design(gt.GRU, slow_fraction={100: 0.1}), ax=ax),
+    "design": lambda t, ax: plotting.plot_design(
+        gt.design(gt.GRU, {"slow_fraction(30)": 0.1}, {"gain.r": 1.0}, free=("gain.z",)), ax=ax
+    ),
     "phase_diagram": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "count", lines=["onset:gain.h", "fold:gain.h"], ax=ax),
-    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment:h", ax=ax),
+    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment", ax=ax),
     "complexity": lambda t, ax: plotting.plot_complexity(t.rates, ax=ax),
     "autocorrelation": lambda t, ax: plotting.plot_autocorrelation({"chaos": t.moving}, ax=ax),
-    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(gt.correlation_transient(t.slow_leak, 12), ax=ax),
+    "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(
+        gt.correlation_transient(t.slow_leak, 12, 0.5, 0.3), ax=ax
+    ),
     "pair": lambda t, ax: plotting.plot_pair(t.pair, ax=ax),
     "portrait": lambda t, ax: gt.flow.plot_portrait(t.bistable, ax=ax),
     "animation": lambda t, ax: plotting.animate_eigenvalues(t.run, [0, 5, 10], ax=ax),
@@ -162,10 +165,8 @@ def outside(figure):
     return found
 
 
-def _seen(artist):
-    if not artist.get_visible() or (artist.get_clip_on() and artist.axes is not None and not _tick_within(artist)):
-        return False
-    return True
+def _seen(text):
+    return text.get_visible() and (text.axes is None or _tick_within(text))
 
 
 def _tick_within(text):
@@ -192,7 +193,7 @@ def main():
             for size, inches in SIZES.items():
                 if name == "eigenvalues_along":
                     figure = plotting.plot_eigenvalues_along(things.run)[0].figure
-                    figure.set_figwidth(inches[0])
+                    figure.set_size_inches(inches)
                 else:
                     figure, ax = plt.subplots(figsize=inches, layout="constrained")
                     kept = PICTURES[name](things, ax)  # noqa: F841 - an animation has to live

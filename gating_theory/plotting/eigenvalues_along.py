@@ -20,6 +20,8 @@ __all__ = ["animate_eigenvalues", "plot_eigenvalues_along"]
 
 #: Pictures side by side unless told, how many in a row, and inches of one.
 _PICTURES, _ROW, _INCHES = 6, 3, 1.9
+#: Dots of small pictures in units of those of a large one.
+_SMALLER = 0.6
 #: Steps of an animation unless told.
 _FRAMES = 100
 
@@ -61,12 +63,16 @@ def plot_eigenvalues_along(
     ['step 0', 'step 1', 'step 5']
     """
     steps, values = _values_along(run, times, sequence, _PICTURES)
+    from matplotlib.ticker import MaxNLocator
+
     axes = _axes(ax, len(steps))
-    size = _dot(values[0].size)
+    size = _SMALLER * _dot(values[0].size)
     for one, step, cloud in zip(axes, steps, values):
         draw_cloud(one, cloud, SKY, size, zorder=2, label="eigenvalues")
         draw_circle_whole(one, values)
         one.set_title(f"step {step}", fontsize="small")
+        for axis in (one.xaxis, one.yaxis):
+            axis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
         one.label_outer()
     return axes
 

@@ -25,6 +25,8 @@ _COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _MARKED = 60
 #: Bars of a histogram: as many as the root of the number of windows, within these.
 _LEAST_BARS, _MOST_BARS = 5, 40
+#: Height of a histogram's axes in units of what they would have.
+_ROOM = 1.2
 
 
 def plot_lyapunov_spectrum(result: LyapunovSpectrum | Mapping[str, LyapunovSpectrum], *, ax: Axes | None = None) -> Axes:
@@ -148,13 +150,15 @@ def _draw_windows(ax, several, index):
         ax.axvline(one.exponents[index], color=colour, linewidth=0.9, linestyle=":", zorder=4)
     if ax.get_xlim()[0] < 0.0 < ax.get_xlim()[1]:
         ax.axvline(0.0, color="0.7", linewidth=0.7, zorder=1)
-    kind = "conditional exponent" if all(one.driven for one in several.values()) else "exponent"
-    ax.set_xlabel(f"{kind} of a window (1/step)")
+    ax.set_ylim(top=_ROOM * ax.get_ylim()[1])  # for the legend
+    ax.set_xlabel("exponent of a window (1/step)")
     ax.set_ylabel("share of windows")
 
 
 def _draw_lengths(ax, several, index):
     """Standard deviations over lengths, each with the root of the length through its first point."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     for i, (label, one) in enumerate(several.items()):
         colour, spread = _COLOURS[i % len(_COLOURS)], one.std_by_length[:, index]
         if not (spread > 0.0).all():
@@ -172,8 +176,14 @@ def _draw_lengths(ax, several, index):
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ticks = max((one.lengths for one in several.values()), key=len)
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("length of a window (steps)")
-    ax.set_ylabel("standard deviation (1/step)")
+    ax.set_ylabel("sd over windows (1/step)")
 
 
 def _several(result: Result | Mapping[str, Result], kind: type[Result], maker: str) -> dict[str, Result]:

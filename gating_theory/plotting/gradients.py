@@ -177,8 +177,9 @@ def plot_gradient_growth(
         ax.plot(_finite(one.log10), color=colour, linestyle=_DASHES[one.weights], linewidth=1.4, zorder=3, label=label)
         if label in points:
             _draw_measured(ax, points[label], colour)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("steps")
-    ax.set_ylabel(r"$\log_{10}$ mean square of gradients")
+    ax.set_ylabel(r"$\log_{10}$ mean square gradient")
     ax.legend(loc="best", fontsize="small")
     return ax
 
@@ -240,7 +241,7 @@ def plot_gradients_by_lag(
         ax.plot(np.arange(1, 1 + logs.size), logs, label=label, zorder=3, **style)
     ax.set_xscale("log")
     ax.set_xlabel("steps back")
-    ax.set_ylabel(r"$\log_{10}$ mean square of gradients")
+    ax.set_ylabel(r"$\log_{10}$ mean square gradient")
     ax.legend(loc="best", fontsize="small", frameon=False)
     return ax
 

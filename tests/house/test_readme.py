@@ -13,19 +13,19 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "README.md": (1, 6),
     "CONTRIBUTING.md": (1, 0),
-    "docs/tour.md": (14, 10),
+    "docs/tour.md": (15, 13),
     "docs/finite_size.md": (4, 6),
     "docs/matrices.md": (9, 13),
-    "docs/gradients.md": (3, 9),
+    "docs/gradients.md": (4, 12),
     "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
     "docs/copies.md": (4, 6),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (6, 12),
+    "docs/checkpoint.md": (7, 14),
     "docs/trained.md": (8, 9),
-    "docs/models.md": (3, 3),
+    "docs/models.md": (4, 4),
     "docs/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
