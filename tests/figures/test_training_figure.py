@@ -15,10 +15,10 @@ from gating_theory import figures
 torch = pytest.importorskip("torch")
 
 TINY = {
-    "map": {"length": 3, "kappa": (1.0, 2.0), "rho": (0.5, 1.0), "rate": 1e-2, "updates": 12, "seeds": 2, "fine": 3},
-    "edge": {"eps": (1e-4,), "ratio": (0.2, 0.3), "rate": 1e-2, "updates": 4, "seeds": 1},
-    "step": {"length": 5, "shut": (0.0, 1.0), "rate": (1e-3, 1e-2), "updates": 3, "seeds": 1},
-    "table": {"length": 4, "starts": ("GRU default", "GRU design", "LSTM design"), "rate": (1e-2,), "updates": 12, "seeds": 1},
+    "map": {"length": 3, "kappa": (1.0, 2.0), "rho": (0.5, 1.0), "rate": 1e-2, "updates": 12, "seeds": 1, "fine": 2},
+    "edge": {"eps": (1e-4,), "ratio": (0.2, 0.3), "rate": 1e-2, "updates": 4, "seeds": 2},
+    "step": {"length": 5, "shut": (0.0, 1.0), "rate": (1e-3,), "updates": 3, "seeds": 1},
+    "table": {"length": 4, "starts": ("GRU default", "LSTM design"), "rate": (1e-2,), "updates": 12, "seeds": 1},
     "digits": {"updates": 2, "seeds": 1},
 }
 
@@ -42,7 +42,7 @@ def test_theory_of_gru_starts_is_the_sum_over_passages(name):
 def test_theory_of_lstm_starts(shut):
     """A loss on h hears c with the factor o; the candidate passes i and o; at the onset leak and gain add up to one."""
     bias = np.log(30.0)
-    start = designed("LSTM", 30, given={"bias.i": -shut * bias})
+    start = designed("LSTM", 30, given=(("bias.i", -shut * bias),))
     forget, entry = (1.0 / (1.0 + np.exp(b)) for b in (-bias, shut * bias))
     write = 0.5 * entry * start.ensemble.gain["g"]
     assert forget + write == pytest.approx(1.0, abs=1e-9)
@@ -121,9 +121,9 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "QUICK", TINY)
     whole = training.compute(True, 0, figures.Work())
     assert np.isfinite(whole["map_score"]).all() and np.isfinite(whole["map_fine_log10_gradient"]).all()
-    assert int(np.isfinite(whole["digits_score"]).sum()) == 3 and int(whole["edge_length"][0, 0]) == 4
+    assert int(np.isfinite(whole["digits_score"]).sum()) == 2 and int(whole["edge_length"][0, 0]) == 4
 
-    trained, stop = [], 11
+    trained, stop = [], 9
     run = training.run
 
     def killed(*piece):
@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
     stop = None
     again = figures.Work(journals=tmp_path / "training-")
     assert training.compute(True, 0, again).identical(whole)
-    assert len(trained) == len(set(trained)) == 8 + 2 + 4 + 3 + 3
+    assert len(trained) == len(set(trained)) == 4 + 4 + 2 + 2 + 2
     again.clear()
     assert not list(tmp_path.iterdir())
     text = training.findings(whole)
@@ -152,10 +152,10 @@ def test_findings_say_what_is_in_the_data():
     assert training_findings.ranked(learned).tolist() == [120.0, 220.0, np.inf, np.inf]
     log10 = np.array([-1.0, -3.0, -5.0, -20.0])
     assert training_findings.separation(log10, learned) == (-1.0, -20.0)
-    # of the pairs 6 x 6: those of one row count half, 2 x 1 + 1 x 2 of them; wrong are (row 2, row 1): 1 x 1
-    assert training_findings.auc(log10, learned) == pytest.approx((36 - 1 - 0.5 * 4) / 36)
     # ranks of the medians 1, 2, 3.5, 3.5 against 1, 2, 3, 4
-    assert training_findings.rank_correlation(log10, -training_findings.ranked(learned)) == pytest.approx(3 / np.sqrt(10), abs=1e-12)
+    assert training_findings.rank_correlation(log10, -training_findings.ranked(learned)) == pytest.approx(
+        3 / np.sqrt(10), abs=1e-12
+    )
     assert np.isnan(training_findings.rank_correlation(log10, np.ones(4)))
     rates = np.array([[[100.0, np.nan], [300.0, 400.0]], [[50.0, 60.0], [70.0, 90.0]], [[np.nan] * 2] * 2])
     assert training_findings.best_rate(rates).tolist() == [1, 0, 0]
