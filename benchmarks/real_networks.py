@@ -17,7 +17,6 @@ silero is that it hears some is printed.
 from __future__ import annotations
 
 import argparse
-import io
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,6 @@ import numpy as np
 import torch
 
 import gating_theory as gt
-from gating_theory.interop import readers
 
 _RATE = 16_000
 #: First three formants of five vowels, Hz: textbook values of adult voices.
@@ -80,8 +78,7 @@ def silero_files(folder: Path) -> str:
     """The LSTMs in silero's files; those of the same weights to the last bit have the same letter."""
     letters, lines = {}, []
     for name in _FILES:
-        path = folder / name
-        path.write_bytes(file_of(folder, *_SILERO, f"silero_vad/data/{name}"))
+        path = file_of(folder, *_SILERO, f"silero_vad/data/{name}")
         try:
             found = gt.read(path)
         except ValueError as error:
@@ -100,7 +97,7 @@ def silero_states(folder: Path) -> str:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    model = onnx.load_model_from_string(file_of(folder, *_SILERO, "silero_vad/data/silero_vad_16k_sequence.onnx"))
+    model = onnx.load_model(file_of(folder, *_SILERO, "silero_vad/data/silero_vad_16k_sequence.onnx"))
     (node,) = (node for node in model.graph.node if node.op_type == "LSTM")
     inside = [node.input[0], node.output[0]]  # what it hears and its states, (T, 1, 128) and (T, 1, 1, 128)
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inside)
@@ -113,15 +110,15 @@ def silero_states(folder: Path) -> str:
     return f"states of {len(ours)} steps: up to {np.abs(theirs).max():.3g}, {apart:.1e} from onnx's evaluator in single precision"
 
 
-def file_of(folder: Path, package: str, version: str, name: str) -> bytes:
-    """One file of a wheel, downloaded unless it is there."""
+def file_of(folder: Path, package: str, version: str, name: str) -> Path:
+    """One file of a wheel, taken out of it; the wheel is downloaded unless it is there."""
     found = wheels(folder, package, version)
     if not found:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d", str(folder)]
         subprocess.run([*command, f"{package}=={version}"], check=True)
         found = wheels(folder, package, version)
     with zipfile.ZipFile(found[0]) as wheel:
-        return wheel.read(name)
+        return Path(wheel.extract(name, folder / f"{package}-{version}"))
 
 
 def wheels(folder: Path, package: str, version: str) -> list[Path]:
@@ -135,12 +132,11 @@ def wheels(folder: Path, package: str, version: str) -> list[Path]:
 
 
 def silero(folder):
-    from safetensors.torch import load
+    from safetensors.torch import load_file
 
-    tensors = load(file_of(folder, "silero-vad", "6.2.3", "silero_vad/data/silero_vad_16k.safetensors"))
-    lstm = {name: value for name, value in tensors.items() if name.startswith("lstm_cell.")}
+    path = file_of(folder, *_SILERO, "silero_vad/data/silero_vad_16k.safetensors")
+    tensors, weights = load_file(path), gt.read(path, batch_first=False).weights()
     inputs = np.stack([encoded(tensors, voice(seed, 6.0)) for seed in range(4)], axis=1)
-    weights = readers.weights_of(lstm, batch_first=False)
     heard = np.maximum(weights.record(inputs).states[1:, :, 0], 0.0)
     raised = heard @ tensors["final_conv.weight"][0, :, 0].double().numpy() + float(tensors["final_conv.bias"])
     print(f"silero takes {100 * np.mean(raised > 0):.0f} % of the steps of the synthetic voice for speech")
@@ -165,10 +161,7 @@ def chunks(sound):
 
 
 def resemblyzer(folder):
-    content = io.BytesIO(file_of(folder, "Resemblyzer", "0.1.4", "resemblyzer/pretrained.pt"))
-    tensors = torch.load(content, map_location="cpu", weights_only=True)["model_state"]
-    lstm = {name: value for name, value in tensors.items() if name.startswith("lstm.")}
-    weights = readers.weights_of(lstm, batch_first=False)
+    weights = gt.read(file_of(folder, "Resemblyzer", "0.1.4", "resemblyzer/pretrained.pt"), batch_first=False)["lstm"]
     inputs = np.stack([mel_frames(at_loudness(voice(seed, 1.6, pauses=False), -30.0))[:160] for seed in range(4)], axis=1)
     title = "Resemblyzer 0.1.4, Apache 2.0: LSTM of 256 units, layer"
     return [(f"{title} {layer}", weights, inputs, layer) for layer in range(3)]
@@ -199,11 +192,11 @@ def hertz(m):
 
 
 def g2p(folder):
-    content = np.load(io.BytesIO(file_of(folder, "g2p_en", "2.1.0", "g2p_en/checkpoint20.npz")))
-    names = {"weight_ih_l0": "enc_w_ih", "weight_hh_l0": "enc_w_hh", "bias_ih_l0": "enc_b_ih", "bias_hh_l0": "enc_b_hh"}
-    weights = readers.weights_of({name: torch.tensor(content[theirs]) for name, theirs in names.items()}, batch_first=False)
+    path = file_of(folder, "g2p_en", "2.1.0", "g2p_en/checkpoint20.npz")
+    names = {"weight_ih": "enc_w_ih", "weight_hh": "enc_w_hh", "bias_ih": "enc_b_ih", "bias_hh": "enc_b_hh"}
+    weights = gt.read(path, names=names, kind="GRU", order="rzh", batch_first=False).weights()
     letters = np.array([[_LETTERS.index(letter) for letter in [*word, "</s>"]] for word in _WORDS])
-    inputs = content["enc_emb"][letters.T]
+    inputs = np.load(path)["enc_emb"][letters.T]
     return [("g2p_en 2.1.0, Apache 2.0: GRU of 256 units, encoder", weights, inputs, 0)]
 
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..support.checks import shown
-from .onnx_values import Unknown
 
-__all__ = ["Scope", "nodes", "of_model"]
+__all__ = ["Scope", "Unknown", "nodes", "of_model"]
 
 #: ``AttributeProto.type`` and the field that holds its value.
 _FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints", 8: "strings", 9: "tensors", 10: "graphs"}
 _STRING, _STRINGS, _GRAPHS = 3, 8, (5, 10)
 #: Graphs and functions within one another, and nodes in calls of functions: functions that call functions multiply.
 _DEEPEST, _MOST_CALLED = 40, 50_000
+
+
+class Unknown(ValueError):
+    """A value that only a run of the model would give, or that is not computed here; the text says why."""
 
 
 @dataclass(eq=False)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..support.checks import shown
+from .onnx_graph import Scope, Unknown
 from .stored import Stored
 
-if TYPE_CHECKING:
-    from .onnx_graph import Scope
-
-__all__ = ["Constants", "Unknown", "array_of", "stored", "table_shape"]
+__all__ = ["Constants", "array_of", "stored", "table_shape"]
 
 #: ``TensorProto.data_type`` as a dtype and the field that holds the numbers where they are not raw bytes.
 _TYPES = {
@@ -46,10 +44,6 @@ _TIMES_THE_MODEL, _SMALL = 8, 1_000_000
 _OF_A_VALUE = 500
 #: What numpy raises where an operator's inputs or attributes are none of its own.
 _FAULTS = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError)
-
-
-class Unknown(ValueError):
-    """A value that only a run of the model would give, or that is not computed here; the text says why."""
 
 
 def table_shape(tensor: Any) -> tuple[int, int] | None:

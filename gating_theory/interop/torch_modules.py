@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .contents import Asked, Contents
-from .state_dicts import embeddings_among, found_in, listed
+from .state_dicts import found_in, listed
 
 __all__ = ["contents", "knows", "recurrent_classes"]
 
@@ -61,13 +61,14 @@ def contents(source: Any, asked: Asked) -> Contents:
                 batch_first=bool(getattr(module, "batch_first", False)) if asked.batch_first is None else asked.batch_first,
             )
             modules[name] = found_in(_weights_of(module), f"{type(module).__name__} {name}".rstrip(), "", module_asked)
+    sizes = {found.input_size for found in modules.values()}
     tables = {
-        f"{name}.weight".lstrip("."): module.weight
+        f"{name}.weight".lstrip("."): (module.num_embeddings, module.embedding_dim)
         for name, module in source.named_modules()
-        if isinstance(module, torch.nn.Embedding)
+        if isinstance(module, torch.nn.Embedding) and module.embedding_dim in sizes
     }
     hint = "" if modules else f"there is no nn.GRU, nn.LSTM, nn.RNN or cell of these in {title}"
-    return Contents(title, "PyTorch module", modules, embeddings_among(tables, modules.values()), hint)
+    return Contents(title, "PyTorch module", modules, tables, hint)
 
 
 def _weights_of(module):

@@ -234,6 +234,9 @@ def test_tokens_are_told_their_table():
     packed = pack_sequence([torch.from_numpy(tokens[:, 0])])
     with pytest.raises(ValueError, match=r"inputs.data must hold vectors of 3 numbers.*table\[tokens\]"):
         weights.sequences(packed)
+    for source in (model, {"embed.weight": model.words.weight, **{f"rnn.{k}": v for k, v in model.rnn.state_dict().items()}}):
+        with pytest.raises(ValueError, match=r"table\[tokens\], table the array '(words|embed).weight' \(50, 3\) of the source"):
+            gt.read(source).weights("rnn").sequences(tokens)
     tables = {"words.weight": (50, 3)}
     with pytest.raises(ValueError, match=r"pass table\[tokens\], table the array 'words.weight' \(50, 3\) of the source"):
         sequences_of(tokens, 3, embeddings=tables)
