@@ -63,6 +63,13 @@ FULL = {
         "updates": 400,
         "seeds": 5,
     },
+    "double": {
+        "eps": (1e-12,),
+        "ratio": (0.7, 0.786, 0.871, 0.957, 1.043, 1.129, 1.214, 1.3),
+        "rate": 1e-2,
+        "updates": 400,
+        "seeds": 5,
+    },
     "step": {
         "length": 200,
         "shut": (0.0, 0.25, 0.5, 1.0),
@@ -105,6 +112,7 @@ QUICK = {
         "fine": 7,
     },
     "edge": {"eps": (1e-4, 1e-8), "ratio": (0.7, 1.3), "rate": 1e-2, "updates": 250, "seeds": 1},
+    "double": {"eps": (1e-12,), "ratio": (0.7,), "rate": 1e-2, "updates": 150, "seeds": 1},
     "step": {"length": 60, "shut": (0.0, 1.0), "rate": (1e-3, 3e-2), "updates": 300, "seeds": 1},
     "table": {
         "length": 20,
@@ -125,9 +133,14 @@ def compute(quick, rng, work):
     import xarray as xr
 
     plan = QUICK if quick else FULL
-    sections = {"map": _map(plan["map"], work), "edge": _edge(plan["edge"]), "step": _step(plan["step"])}
-    sections["table"] = _table(plan["table"])
-    sections["digits"] = _digits(plan["table"])
+    sections = {
+        "map": _map(plan["map"], work),
+        "edge": _edge(plan["edge"]),
+        "double": _edge(plan["double"]),
+        "step": _step(plan["step"]),
+        "table": _table(plan["table"]),
+        "digits": _digits(plan["table"]),
+    }
     data = xr.Dataset(attrs={"settings": json.dumps(settings()), "plan": json.dumps(plan)})
     for name, section in sections.items():
         seeds = range(rng, rng + plan[name]["seeds"])
@@ -166,7 +179,8 @@ class _Section:
         pieces = []
         for number, point in places:
             task, start, rate, eps = self.points[point]
-            pieces.append(tuple(Run(task, start.recipe(), float(rate), float(eps), updates, seeds[number])))
+            asked = Run(task, start.recipe(), float(rate), float(eps), updates, seeds[number], name == "double")
+            pieces.append(tuple(asked))
         rows = work.over(run, pieces, {"pieces": pieces, **settings()})
         found = {key: np.full((*map(len, self.axes.values()), len(seeds)), np.nan) for key in ("learned", "score", "updates")}
         for (number, point), row in zip(places, rows):
@@ -268,8 +282,7 @@ def _filled(axes, values):
 # --- draw
 
 
-_COLOURS = dict(zip(range(4), (BLUE, GREEN, ORANGE, VERMILLION)))
-_MARKERS = "osD^"
+_COLOURS, _MARKERS = (BLUE, GREEN, ORANGE, VERMILLION, BLACK), "osD^v"
 #: Levels of lg G drawn over the map.
 _LEVELS = (-16, -8, -4, -2, -1, 0)
 #: How far the dots of two learning rates, and of seeds, lie from their row's middle.
@@ -338,17 +351,20 @@ def _draw_map(ax, data, plan):
 
 def _draw_edge(ax, data):
     ax.axvline(1.0, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for number, eps in enumerate(data["edge_eps"].values):
-        one = data.isel(edge_eps=number)
-        share = np.isfinite(one["edge_learned"].values).mean(axis=-1)
-        place = one["edge_length"].values / float(one["edge_predicted"])
-        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
-        ax.plot(place, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}$", **style)
+    curves = [("edge", number, "") for number in range(data.sizes["edge_eps"])]
+    curves += [("double", number, ", double") for number in range(data.sizes["double_eps"])]
+    for place, (name, number, words) in enumerate(curves):
+        one = data.isel({f"{name}_eps": number})
+        eps = float(one[f"{name}_eps"])
+        share = np.isfinite(one[f"{name}_learned"].values).mean(axis=-1)
+        ratio = one[f"{name}_length"].values / float(one[f"{name}_predicted"])
+        style = {"color": _COLOURS[place], "marker": _MARKERS[place], "markersize": 3.5, "linewidth": 0.9}
+        ax.plot(ratio, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}${words}", **style)
     ax.set_ylim(-0.06, 1.06)
     ax.set_yticks([0.0, 0.5, 1.0])
     ax.set_ylabel("share of seeds that learn", fontsize="small")
     ax.set_xlabel(r"$T / T^*$, $\lg G(T^*) = 2 \lg \epsilon$", fontsize="small")
-    ax.legend(fontsize="xx-small", frameon=False, loc="center right", borderaxespad=0.3)
+    ax.legend(fontsize="xx-small", frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.93), borderaxespad=0.1)
     _titled(ax, "B", "clean recall: edge")
 
 

@@ -74,11 +74,11 @@ def _map_lines(data, plan):
         f"A. Noisy recall, T = {section['length']}: GRU, 1 - z = kappa/(T + kappa), candidate's gain rho times that of the onset, "
         f"learning rate {section['rate']:g}, {learned.shape[-1]} seeds.",
         f'Updates to 90 % (median of seeds; how many learned if not all; "-" none in {section["updates"]}), and lg G:',
-        _row("kappa", [f"rho = {rho:g}" for rho in rhos], 18),
+        _row("kappa", [f"rho = {rho:g}" for rho in rhos], 22),
     ]
     for i, kappa in enumerate(kappas):
         cells = [f"{_updates(learned[i, j])} ({log10[i, j]:.1f})" for j in range(rhos.size)]
-        lines.append(_row(f"{kappa:g}", cells, 18))
+        lines.append(_row(f"{kappa:g}", cells, 22))
     lines += _banded("lg G", log10, learned, MAP_BANDS)
     return [
         *lines,
@@ -89,22 +89,25 @@ def _map_lines(data, plan):
 
 
 def _edge_lines(data, plan):
-    section, learned = plan["edge"], data["edge_learned"].values
-    lengths, log10 = data["edge_length"].values, data["edge_log10_gradient"].values
+    section = plan["edge"]
     lines = [
-        f"B. Clean recall: GRU, gains 0.6, no biases, learning rate {section['rate']:g}, {learned.shape[-1]} seeds, up to "
+        f"B. Clean recall: GRU, gains 0.6, no biases, learning rate {section['rate']:g}, {data.sizes['edge_seed']} seeds, up to "
         f"{section['updates']} updates. Theory's edge T*: lg G(T*) = 2 lg eps. Seeds that learn, at T (lg G):",
     ]
-    for i, eps in enumerate(data["edge_eps"].values):
-        counts = np.isfinite(learned[i]).sum(axis=-1)
-        cells = ", ".join(f"{n} at {length} ({lg:.1f})" for n, length, lg in zip(counts, lengths[i], log10[i]))
-        lines.append(f"  eps {eps:g}, T* = {float(data['edge_predicted'][i]):.1f}: {cells}")
-    ratio = lengths / data["edge_predicted"].values[:, None]
-    for i, eps in enumerate(data["edge_eps"].values):
-        all_of, none = separation(-ratio[i], learned[i])
-        lines.append(f"  eps {eps:g}: all seeds learn up to T/T* = {_number(-all_of, 2)}, none from {_number(-none, 2)} on.")
-    right = (ratio < 1.0)[:, :, None] == np.isfinite(learned)
-    return [*lines, f"On the side of the edge that theory says: {right.sum()} of {right.size} runs."]
+    for name, words in (("edge", ""), ("double", ", double precision")):
+        learned, lengths = data[f"{name}_learned"].values, data[f"{name}_length"].values
+        log10, edges = data[f"{name}_log10_gradient"].values, data[f"{name}_predicted"].values
+        for i, eps in enumerate(data[f"{name}_eps"].values):
+            counts, ratio = np.isfinite(learned[i]).sum(axis=-1), lengths[i] / edges[i]
+            cells = ", ".join(f"{n} at {length} ({lg:.1f})" for n, length, lg in zip(counts, lengths[i], log10[i]))
+            every, none = separation(-ratio, learned[i])
+            right = (ratio < 1.0)[:, None] == np.isfinite(learned[i])
+            lines.append(f"  eps {eps:g}{words}, T* = {edges[i]:.1f}: {cells}")
+            lines.append(
+                f"    all seeds learn up to T/T* = {_number(-every, 2)}, none from {_number(-none, 2)} on; theory is right about "
+                f"{right.sum()} of {right.size} runs"
+            )
+    return lines
 
 
 def _step_lines(data, plan):
@@ -184,7 +187,7 @@ def _banded(name, values, learned, ends):
     for low, high in zip(ends, ends[1:]):
         some = learned[(values > low) & (values <= high)]
         if some.size:
-            where = f"up to {high:g}" if low in (0.0, -np.inf) else f"beyond {low:g}" if high == np.inf else f"{low:g} to {high:g}"
+            where = f"up to {high:g}" if low == ends[0] else f"beyond {low:g}" if high == ends[-1] else f"{low:g} to {high:g}"
             middle = _updates(some.ravel(), False)
             lines.append(f"  {name} {where}: {np.isfinite(some).sum()} of {some.size} runs learn, median updates {middle}")
     return lines

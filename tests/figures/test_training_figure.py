@@ -1,5 +1,6 @@
 """The training experiment: theory's numbers are closed forms, runs are plain loops, killed runs go on, pages quote the data."""
 
+import json
 from math import comb
 from pathlib import Path
 
@@ -17,6 +18,7 @@ torch = pytest.importorskip("torch")
 TINY = {
     "map": {"length": 3, "kappa": (1.0, 2.0), "rho": (0.5, 1.0), "rate": 1e-2, "updates": 12, "seeds": 1, "fine": 2},
     "edge": {"eps": (1e-4,), "ratio": (0.2, 0.3), "rate": 1e-2, "updates": 4, "seeds": 2},
+    "double": {"eps": (1e-12,), "ratio": (0.1,), "rate": 1e-2, "updates": 3, "seeds": 1},
     "step": {"length": 5, "shut": (0.0, 1.0), "rate": (1e-3,), "updates": 3, "seeds": 1},
     "table": {"length": 4, "starts": ("GRU default", "LSTM design"), "rate": (1e-2,), "updates": 12, "seeds": 1},
     "digits": {"updates": 2, "seeds": 1},
@@ -138,7 +140,7 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
     stop = None
     again = figures.Work(journals=tmp_path / "training-")
     assert training.compute(True, 0, again).identical(whole)
-    assert len(trained) == len(set(trained)) == 4 + 4 + 2 + 2 + 2
+    assert len(trained) == len(set(trained)) == 4 + 4 + 1 + 2 + 2 + 2
     again.clear()
     assert not list(tmp_path.iterdir())
     text = training.findings(whole)
@@ -161,7 +163,53 @@ def test_findings_say_what_is_in_the_data():
     assert training_findings.best_rate(rates).tolist() == [1, 0, 0]
 
 
+def rows_of_the_page(data):
+    """The tables of docs/training.md, from the data."""
+    learned, log10 = data["map_learned"].values, data["map_log10_gradient"].values
+    ends = (0.0, -1.0, -2.0, -4.0, -8.0, -np.inf)
+    for high, low in zip((np.inf, *ends), ends):
+        some = learned[(log10 > low) & (log10 <= high)]
+        where = "above 0" if high == np.inf else f"up to {high:g}" if low == -np.inf else f"{high:g} to {low:g}"
+        yield f"| {where} | {np.isfinite(some).sum()} of {some.size} | {np.median(np.nan_to_num(some, nan=np.inf)):.0f} |"
+    for name, words in (("edge", ""), ("double", ", double precision")):
+        for i, eps in enumerate(data[f"{name}_eps"].values):
+            one = data.isel({f"{name}_eps": i})
+            counts, lengths = np.isfinite(one[f"{name}_learned"].values).sum(axis=-1), one[f"{name}_length"].values
+            logs, edge = one[f"{name}_log10_gradient"].values, float(one[f"{name}_predicted"])
+            every, none = np.flatnonzero(counts < 5)[0] - 1, np.flatnonzero(counts)[-1] + 1
+            first = f"{lengths[every]} ({logs[every]:.1f})" if every >= 0 else "-"
+            last = f"{lengths[none]} ({logs[none]:.1f})" if none < lengths.size else f"beyond {lengths[-1]} ({logs[-1]:.1f})"
+            yield f"| 1e{np.log10(eps):.0f}{words} | {edge:.1f} ({2 * np.log10(eps):.0f}) | {first} | {last} |"
+    for i, shut in enumerate(data["step_shut"].values):
+        cells = []
+        for one in data["step_learned"].values[i]:
+            some = np.isfinite(one)
+            middle = np.median(np.nan_to_num(one, nan=np.inf))
+            cells.append("0" if not some.any() else f"{some.sum()} ({middle:.0f})" if np.isfinite(middle) else f"{some.sum()}")
+        yield f"| {shut:g} | {float(data['step_amplification'][i]):.2g} | {' | '.join(cells)} |"
+    for i, name in enumerate(data["table_start"].values):
+        one = data.isel(table_start=i, digits_start=i)
+        cells = []
+        for updates in one["table_learned"].values:
+            some = np.isfinite(updates)
+            middle = np.median(np.nan_to_num(updates, nan=np.inf))
+            words = f"{middle:.0f}" if np.isfinite(middle) else "-"
+            cells.append(words if some.all() or not some.any() else f"{words} ({some.sum()} of 5)")
+        score = one["digits_score"].values
+        best = score[score.mean(axis=1).argmax()] if np.isfinite(score).all() else None
+        cells.append("" if best is None else f"{best.mean():.3f} ({best.min():.3f} to {best.max():.3f})")
+        known = training_findings.with_scatter(float(one["table_log10_gradient"]), float(one["table_scatter"]))
+        yield f"| {name} | {known} | {' | '.join(cells)} |"
+
+
 def test_the_committed_findings_are_those_of_the_committed_data():
+    """The text, and the tables of the page on training; the plan is that of the code, and every run is there."""
     place = Path(training.__file__).parent / "data"
     data = gt.load(place / "training.nc")
     assert training.findings(data) == (place / "training.txt").read_text(encoding="utf-8")
+    assert json.loads(data.attrs["plan"]) == json.loads(json.dumps(training.FULL))
+    runs = {name: int(np.isfinite(data[f"{name}_score"]).sum()) for name in training.FULL}
+    assert runs == {"map": 108, "edge": 240, "double": 40, "step": 120, "table": 140, "digits": 54}
+    page = (place.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert [row for row in rows_of_the_page(data) if row not in page] == []
+    assert f"{sum(runs.values())} plain" in page
