@@ -511,8 +511,8 @@ def pytorch():
     state = net.random_state(rng=1, scale=0.5)
     recording = bridge.read(lstm).record(x)
     driven, states = recording.at([3, 5], [0, 2])
-    orthogonal = bridge.init_orthogonal_(torch.nn.LSTM(2, 8).double(), 0, gain=1.5)
-    chrono = bridge.init_chrono_(torch.nn.LSTM(2, 8).double(), 50, 0)
+    orthogonal = bridge.init_(torch.nn.LSTM(2, 8).double(), gt.orthogonal(gt.LSTM, 1.5), 0)
+    chrono = bridge.init_(torch.nn.LSTM(2, 8).double(), gt.chrono(gt.LSTM, 50), 0)
     return {
         "from_module": {
             "matrices": checksum(net.matrices),

@@ -60,9 +60,9 @@ def modules(chapter):
     return found
 
 
-def public(tree):
-    """{name: "class" or "function"} of what a module defines and names in its ``__all__``."""
-    listed, defined = [], {}
+def public(tree, elsewhere=()):
+    """{name: "class" or "function"} of what a module defines, or others do ({name: kind}), and it names in its ``__all__``."""
+    listed, defined = [], dict(elsewhere)
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             defined[node.name] = "class" if isinstance(node, ast.ClassDef) else "function"
@@ -82,7 +82,13 @@ def eval_rst(lines):
 def on_face(face):
     """{name: (kind, module where it is defined)} of what a face passes on or defines and no narrower face does."""
     if face == "gating_theory.interop.torch":  # PyTorch is not here
-        return {name: (kind, face) for name, kind in public(modules("interop")[face]).items()}
+        trees = modules("interop")
+        homes = {name: face for name in public(trees[face])}
+        for node in trees[face].body:  # what it passes on stands in modules beside it
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                homes |= {alias.name: f"gating_theory.interop.{node.module}" for alias in node.names}
+        kinds = {name: public(trees[home]).get(name) for name, home in homes.items() if home in trees}
+        return {name: (kind, homes[name]) for name, kind in public(trees[face], kinds).items() if kind}
     names, module = {}, import_module(face)
     narrower = tuple(f for f in FACES if f.startswith(f"{face}."))
     for name in module.__all__:

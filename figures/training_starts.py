@@ -19,8 +19,8 @@ __all__ = ["GATES", "STARTS", "Start", "designed"]
 
 #: PyTorch draws weights uniformly from +- 1 / sqrt H: a third of 1 / H is their mean square.
 _PYTORCH = float(3.0**-0.5)
-#: Quantiles of a chrono law that stand for its sites.
-_QUANTILES = 400
+#: Gates with chrono biases, and their signs.
+_CHRONO = {"GRU": {"z": 1.0}, "LSTM": {"f": 1.0, "i": -1.0}}
 #: Step of a gain, as a share of it, for the slope of the spectral radius: a line in it where all units are alike.
 _SHARE = 1e-3
 #: Gains of the gates of everything that is not a library's own.
@@ -61,15 +61,13 @@ class Start:
         """A module; input weights are PyTorch's, and the same for all starts of a seed."""
         import torch
 
-        from gating_theory.interop.torch import init_, init_chrono_
+        from gating_theory.interop.torch import init_
 
         torch.manual_seed(seed)
         module = getattr(torch.nn, self.kind)(n_in, n_units)
         if self.write != "default":
             rng = np.random.default_rng(seed)
-            init_(module, self.ensemble, rng, only="biases" if self.write == "biases" else None)
-            if self.write == "chrono":
-                init_chrono_(module, self.longest, rng)
+            init_(module, self.initialisation, rng, what="biases" if self.write == "biases" else "both")
         return module
 
     def louder(self, rho):
@@ -79,16 +77,16 @@ class Start:
         return replace(self, ensemble=self.ensemble.replace({path: gain * rho}))
 
     @property
+    def initialisation(self):
+        """As the package writes it, and has the theory of it."""
+        if self.write != "chrono":
+            return gt.Initialisation(self.kind, self.ensemble)
+        return gt.Initialisation(self.kind, self.ensemble, chrono=_CHRONO[self.kind], longest=self.longest)
+
+    @property
     def at_rest(self):
         """The zero state of infinitely many units without input: a fixed point, or the sites of a chrono law."""
-        if self.write != "chrono":
-            return zero_state(self.ensemble)
-        slow = np.log(1.0 + (self.longest - 2.0) * (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
-        cell, fields = self.ensemble.cell, np.zeros((self.ensemble.cell.n_fields, _QUANTILES))
-        for name, sign in ({"f": 1.0, "i": -1.0} if self.kind == "LSTM" else {"z": 1.0}).items():
-            fields[cell.field_names.index(name)] = sign * slow
-        weights, state = np.full(_QUANTILES, 1.0 / _QUANTILES), np.zeros((cell.n_state, _QUANTILES))
-        return gt.Sites(cell, weights, state, fields, gain=self.ensemble.array("gain"), matrices="iid", source="zero state")
+        return self.initialisation.sites if self.write == "chrono" else zero_state(self.ensemble)
 
     def log10_gradients(self, n_steps):
         """(T + 1,) log10 of the mean square of gradients that a loss on h sends back through 0 .. T steps [T9]."""

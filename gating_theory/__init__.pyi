@@ -54,6 +54,7 @@ from .ensemble.rotation_invariant import Haar as Haar
 from .ensemble.rotation_invariant import HaarStack as HaarStack
 from .ensemble.sites import Sites as Sites
 from .ensemble.sparse import Sparse as Sparse
+from .ensemble.uniform import Uniform as Uniform
 from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
@@ -64,6 +65,7 @@ from .gradients.products import ProductRegularised as ProductRegularised
 from .gradients.products import ProductSingularValues as ProductSingularValues
 from .gradients.products import product_singular_values as product_singular_values
 from .interop.contents import Contents as Contents
+from .interop.initialise import Initialisation as Initialisation
 from .interop.readers import read as read
 from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
@@ -77,6 +79,8 @@ from .mean_field.low_rank_points import LowRankFixedPoint as LowRankFixedPoint
 from .mean_field.memory_onset import memory_onset as memory_onset
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points
+from .networks.finite_time import FiniteTimeExponents as FiniteTimeExponents
+from .networks.finite_time import finite_time_exponents as finite_time_exponents
 from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum
@@ -107,14 +111,18 @@ from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
 from .training.analysed_points import FixedPointAnalysis as FixedPointAnalysis
 from .training.analysed_points import HeldFixedPoints as HeldFixedPoints
-from .training.defaults import Default as Default
-from .training.defaults import Defaults as Defaults
+from .training.comparison import InitialisationRow as InitialisationRow
+from .training.comparison import InitialisationTable as InitialisationTable
+from .training.comparison import compare_initialisations as compare_initialisations
 from .training.defaults import defaults as defaults
 from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import diagnose as diagnose
 from .training.diagnosis import Diagnosis as Diagnosis
 from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
+from .training.initialisations import chrono as chrono
+from .training.initialisations import gilboa as gilboa
+from .training.initialisations import orthogonal as orthogonal
 from .training.learned_modes import learned_modes as learned_modes
 from .training.modes import Mode as Mode
 from .training.modes import Modes as Modes

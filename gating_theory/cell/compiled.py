@@ -129,6 +129,22 @@ class CompiledCell:
         """Site derivatives {"F_s", "F_y", "M_s", "M_y"} -> {(i, j): array}, entries identically zero left out [T2]."""
         return self._blocks(*self._pack(state, fields, parameters))
 
+    @derived
+    def _parameter_blocks(self):
+        from . import symbolic
+
+        cell = self.cell
+        F_p, _, M_p, _ = symbolic.site_blocks(cell.parameters, cell.fields, cell.messages, cell.update)
+        return SparseBlocks(self.arguments, {"F_p": F_p, "M_p": M_p})
+
+    def parameter_blocks(
+        self, state: Arrays, fields: Arrays, parameters: Arrays = ()
+    ) -> dict[str, dict[tuple[int, int], np.ndarray]]:
+        """Derivatives by site parameters, {"F_p": of the update, "M_p": of the messages}, as :meth:`blocks` has them [T2]."""
+        if not self.cell.n_parameters:
+            return {"F_p": {}, "M_p": {}}
+        return self._parameter_blocks(*self._pack(state, fields, parameters))
+
     # --- a site's fixed point
 
     @derived

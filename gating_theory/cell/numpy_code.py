@@ -15,7 +15,18 @@ from ..errors import CapabilityError
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["Code", "PolynomialMinors", "SparseBlocks", "compile_expressions", "complex_sech2", "complex_sigma", "sech2", "sigma"]
+__all__ = [
+    "Code",
+    "PolynomialMinors",
+    "SparseBlocks",
+    "compile_expressions",
+    "complex_hard_sigma",
+    "complex_sech2",
+    "complex_sigma",
+    "hard_sigma",
+    "sech2",
+    "sigma",
+]
 
 
 def sech2(x: np.ndarray) -> np.ndarray:
@@ -39,6 +50,16 @@ def complex_sech2(x: np.ndarray) -> np.ndarray:
     """1/cosh(x)^2 of complex numbers without overflow."""
     e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
     return 4.0 * e / (1.0 + e) ** 2
+
+
+def hard_sigma(x: np.ndarray) -> np.ndarray:
+    """x between 0 and 1, which it stays below and above."""
+    return np.clip(x, 0.0, 1.0)
+
+
+def complex_hard_sigma(x: np.ndarray) -> np.ndarray:
+    """The same of complex numbers, piece by piece of the real axis."""
+    return np.where(x.real < 0.0, 0.0, np.where(x.real > 1.0, 1.0, x))
 
 
 class Code:
@@ -84,9 +105,10 @@ class Code:
         self._compiled = marshal.loads(compiled)
 
 
+_OWN = ("sigma", "hard_sigma", "sech2")
 #: Where functions of cells are that numpy does not have: of real arguments, and of complex ones.
-_REAL = {name: (__name__, name) for name in ("sigma", "sech2")}
-_COMPLEX = {name: (__name__, f"complex_{name}") for name in ("sigma", "sech2")}
+_REAL = {name: (__name__, name) for name in _OWN}
+_COMPLEX = {name: (__name__, f"complex_{name}") for name in _OWN}
 
 
 def _no_derivative(*arrays: Any) -> list[Any]:

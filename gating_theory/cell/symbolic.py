@@ -16,6 +16,7 @@ import sympy as sp
 
 __all__ = [
     "sigma",
+    "hard_sigma",
     "site_blocks",
     "transfer_matrix",
     "bordered_minors",
@@ -80,6 +81,31 @@ class sigma(sp.Function):
     def _latex(self, printer, exp=None):
         body = rf"\sigma\left({printer._print(self.args[0])}\right)"
         return body if exp is None else rf"{body}^{{{exp}}}"
+
+
+class hard_sigma(sp.Function):
+    """min(1, max(0, x)): a hard sigmoid is hard_sigma(slope x + 1/2).
+
+    A Function of its own, so that a gate is recognised as one, and its derivative is 0 or the slope (half of it at kinks).
+    """
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        return sp.Min(1, sp.Max(0, x)) if x.is_number else None
+
+    def fdiff(self, argindex=1):
+        return sp.Heaviside(self.args[0]) - sp.Heaviside(self.args[0] - 1)
+
+    def _eval_is_real(self):
+        return self.args[0].is_real
+
+    def _eval_is_nonnegative(self):
+        return self.args[0].is_real
+
+    def _eval_rewrite_as_Min(self, x, **kwargs):
+        return sp.Min(1, sp.Max(0, x))
 
 
 class sech2(sp.Function):
@@ -479,18 +505,27 @@ def update_texts(cell: AnyCell) -> list[str]:
 
 def _gates(cell):
     """{sigma(y_k): the name of field k} for the gates that the cell has and whose names are not those of other things."""
-    used = {part for expr in (*cell.messages, *cell.update) for part in expr.atoms(sigma)}
-    taken = {*cell.state, *cell.fields, *cell.parameters}
-    named = {sigma(y): sp.Symbol(name, real=True) for y, name in zip(cell.fields, cell.field_names)}
-    return {gate: letter for gate, letter in named.items() if gate in used and letter.name not in {s.name for s in taken}}
+    taken = {s.name for s in (*cell.state, *cell.fields, *cell.parameters)}
+    named = _named_gates((*cell.messages, *cell.update), cell.fields, cell.field_names, real=True)
+    return {gate: letter for gate, letter in named.items() if letter.name not in taken}
+
+
+def _named_gates(expressions, fields, names, **assumptions):
+    """{gate: Symbol of the name of its field} of gates that feel one field alone, in the order of the fields."""
+    gates = {part for expr in expressions for part in expr.atoms(sigma, hard_sigma)}
+    named = {}
+    for y, name in zip(fields, names):
+        own = sorted((g for g in gates if g == sigma(y) or g.func is hard_sigma and g.free_symbols == {y}), key=str)
+        named.update({gate: sp.Symbol(name, **assumptions) for gate in own[:1]})
+    return named
 
 
 def message_label(expression: sp.Expr, fields: Sequence[sp.Symbol], names: Sequence[str]) -> str:
-    """A short name of a message: gates sigma(y_k) are written by their field's name, gates first: ``r*h``."""
-    gates = {sigma(y): sp.Symbol(name) for y, name in zip(fields, names)}
+    """A short name of a message: gates, sigma(y_k) and the like, are written by their field's name, gates first: ``r*h``."""
+    gates = _named_gates([expression], fields, names)
     short = expression.xreplace(gates)
     if short.is_Mul and all(factor.is_Symbol for factor in short.args):
-        first = {sp.Symbol(name) for y, name in zip(fields, names) if expression.has(sigma(y))}
+        first = set(gates.values())
         factors = sorted(short.args, key=lambda f: (f not in first, str(f)))
         return "*".join(str(f) for f in factors)
     return str(short).replace(" ", "")

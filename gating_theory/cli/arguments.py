@@ -23,10 +23,12 @@ _EXAMPLES = """examples:
   gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
   gating-theory spectrum --cell GRU --gain z=1 r=1 h=2.2 --matrices orthogonal
   gating-theory gradients --cell LSTM --bias f=5 --gain g=0.027 --steps 10 100 --block h
+  gating-theory design --cell LSTM --memory 200 --n-units 64
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory dmft --gain r=10 h=3 --flow --lags 0 5 10
   gating-theory chaos gain.h --gain r=10
   gating-theory echo --gain z=0 r=4 h=2 --input-std h=0.6 --line gain.h
+  gating-theory read model.pt
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
   gating-theory validate --cell my.py:MyCell --gain 2 --out output
@@ -110,6 +112,16 @@ def _gradients(p):
     p.add_argument("--n-units", type=whole(1), metavar="N", help="also measure in a network of N units at the largest solution")
     p.add_argument("--seed", type=whole(0), default=0, help="seed of the sampled network (default 0)")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write gradients.json and pictures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _design(p):
+    _ensemble_arguments(p)
+    p.add_argument("--memory", type=whole(1), required=True, metavar="T", help="steps that gradients are to survive")
+    p.add_argument("--kappa", type=positive, default=1.0, help="1 - leak is kappa / (T + kappa) (default 1)")
+    p.add_argument("--given", nargs="+", default=[], metavar="PATH=VALUE", help="hold these: bias.o=5 opens an output gate")
+    p.add_argument("--n-units", type=whole(10), default=2000, metavar="N", help="units of the networks it is for (default 2000)")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write design.json (for gt.load and init_) into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -236,11 +248,27 @@ def _figures(p):
     p.add_argument("--out", type=new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
 
 
-def _diagnose(p):
+def _read(p):
     p.add_argument(
-        "checkpoint", type=existing_file, metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save"
+        "file",
+        type=existing_file,
+        metavar="FILE",
+        help="weights as PyTorch, Keras, ONNX, Flax or numpy save them; nothing is executed",
     )
-    p.add_argument("--inputs", type=existing_file, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument("--prefix", help="say more of one module: encoder.rnn")
+    p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
+    p.add_argument("--nonlinearity", help="tanh or relu, of an RNN whose file does not say (default tanh)")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _diagnose(p):
+    p.add_argument("checkpoint", type=existing_file, metavar="CHECKPOINT", help="a file that the command read can list")
+    p.add_argument(
+        "--inputs",
+        type=existing_file,
+        metavar="FILE",
+        help="input sequences, .npy of shape (T, I) or (T, B, I), or .npz of these as inputs and the steps of each as lengths",
+    )
     p.add_argument(
         "--initial", type=existing_file, metavar="FILE", help="the checkpoint before training: what is learned is the difference"
     )
@@ -289,6 +317,7 @@ def _portrait(p):
 _COMMANDS = {
     "spectrum": (_spectrum, "fixed points of an ensemble and the spectra there"),
     "gradients": (_gradients, "singular values and growth of gradients at fixed points of an ensemble"),
+    "design": (_design, "an initialisation whose gradients survive T steps, beside those of libraries"),
     "phase-diagram": (_phase_diagram, "solutions, spectra and critical lines over a grid"),
     "dmft": (_dmft, "moving states of infinite networks: moments, correlations, exponents"),
     "chaos": (_chaos, "where chaos begins along a path, in theory or in networks"),
@@ -296,7 +325,8 @@ _COMMANDS = {
     "derive": (_derive, "derivations from the symbolic cells, proved"),
     "validate": (_validate, "theory against freshly sampled networks"),
     "figures": (_figures, "the figures: computed, saved with their data, drawn"),
-    "diagnose": (_diagnose, "timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN"),
+    "read": (_read, "recurrent layers in a file of PyTorch, Keras, ONNX, Flax or numpy"),
+    "diagnose": (_diagnose, "timescales, stability and gradients of a saved GRU, LSTM or RNN"),
     "portrait": (_portrait, "all a small flow can do: fixed points, cycles, attractors, its phase portrait"),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import zlib
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,9 +18,11 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Diagnose, print, and write with ``--out``; the exit code."""
+    inputs, lengths = (None, None) if options.inputs is None else _sequences(options.inputs)
     result = diagnose(
         options.checkpoint,
-        None if options.inputs is None else _array(options.inputs),
+        inputs,
+        lengths=lengths,
         layer=options.layer,
         direction=options.direction,
         prefix=options.prefix,
@@ -53,14 +57,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _array(path):
-    """A numeric array from a .npy file; nothing pickled is read."""
+def _sequences(path):
+    """(array, lengths or None) from a .npy file, or a .npz file of "inputs" and "lengths"; nothing pickled is read."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):  # numpy's own words advise to unpickle it
-        raise ValueError(f"--inputs {path} is not a .npy file of numbers, or only a part of one") from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"--inputs {path} must be a .npy file with one array, got an archive of several")
-    if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"--inputs {path} must hold real numbers, got {array.dtype} of shape {array.shape}")
-    return array
+        with open(path, "rb") as file:  # numpy does not close what it cannot read
+            found = np.load(file, allow_pickle=False)
+            arrays = {"inputs": found} if isinstance(found, np.ndarray) else dict(found)
+    except (ValueError, EOFError, BadZipFile, zlib.error):  # numpy's own words advise to unpickle it
+        raise ValueError(f"--inputs {path} is not a .npy or .npz file of numbers, or only a part of one") from None
+    if not {"inputs"} <= set(arrays) <= {"inputs", "lengths"}:
+        raise ValueError(
+            f"--inputs {path} must be a .npy file with one array, or an archive (.npz) of 'inputs' and 'lengths', got "
+            f"{sorted(arrays)}"
+        )
+    for array in arrays.values():
+        if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(f"--inputs {path} must hold real numbers, got {array.dtype} of shape {array.shape}")
+    return arrays["inputs"], arrays.get("lengths")

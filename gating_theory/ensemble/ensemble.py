@@ -10,7 +10,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
-from . import given_singular_values, rotation_invariant, sparse  # noqa: F401  # laws are known by name once imported
+from . import given_singular_values, rotation_invariant, sparse, uniform  # noqa: F401  # laws are known by name once imported
 from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .low_rank import LowRank
 from .matrix_laws import FACTS, IID, LawError, MatrixLaw, Unknown, field_laws, law_of, require

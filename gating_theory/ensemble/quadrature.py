@@ -190,13 +190,14 @@ def _down_to(nearest, nodes, weights, centre):
 
 
 def _normal(mean, std, y, weights):
-    """Nodes (B, n), and their weights times the Gaussian's density, which sum to 1; all at the mean where it has no width."""
+    """Nodes (B, n), and their weights times the Gaussian density, which sum to 1; at the mean where its width is below rounding."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         x = (y - mean[:, None]) / std[:, None]
         weights = weights * np.exp(-0.5 * x * x)
-    if (std == 0).any():
-        y = np.where(std[:, None] > 0, y, mean[:, None])
-        weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
+    point = (mean + std == mean)[:, None]
+    if point.any():
+        y = np.where(point, mean[:, None], y)
+        weights = np.where(point, 1.0 / y.shape[1], weights)
     return y, weights / weights.sum(axis=1, keepdims=True)
 
 

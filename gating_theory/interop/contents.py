@@ -7,10 +7,12 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
+from .layouts import layout_of
+from .stacks import Stack
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -37,12 +39,22 @@ class Asked:
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        if self.kind is not None:
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.order is not None and not (isinstance(self.order, str) and self.order.isalpha()):
+            raise TypeError(f"order must be a text of the letters of gates such as 'zrh', got {shown(self.order)}")
+        if self.names is not None and not isinstance(self.names, Mapping):
+            raise TypeError(f"names must be a dict of names, got {shown(self.names)}")
+        if self.names is not None and not all(isinstance(text, str) for pair in self.names.items() for text in pair):
+            raise TypeError(f"names must be a dict of texts, got {shown(self.names)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
@@ -51,12 +63,13 @@ class Found:
 
     Attributes
     ----------
-    kind : str, of its layers, or words for what it is where it cannot be read
+    kind : str, of its layers, or words for what it is where that cannot be said
     n_layers : int
     directions : tuple of str, "forward", "reverse"
-    input_size, n_units : int, I and H
+    input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -66,11 +79,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
+            return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -86,12 +104,14 @@ class Contents:
     format : str, in words: "PyTorch state dict", "Keras model", ...
     modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
+    hint : str, what the source holds instead where there are no modules
     """
 
     source: str
     format: str
     modules: Mapping[str, Found]
     embeddings: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    hint: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,21 +131,22 @@ class Contents:
         TypeError, ValueError : no such module, none at all, or several; what is wrong with its weights
         """
         if not self.modules:
-            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights")
+            hint = f": {self.hint}" if self.hint else ""
+            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights{hint}")
         if prefix is None:
             if len(self.modules) > 1:
                 raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
-            name = next(iter(self.modules))
-        else:
-            name = one_meant(prefix, self.modules)
-            if name is None:
-                raise ValueError(
-                    f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
-                )
+        name = next(iter(self.modules)) if prefix is None else one_meant(prefix, self.modules)
+        if name is None:
+            raise ValueError(
+                f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
+            )
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.
@@ -138,6 +159,28 @@ class Contents:
         """
         return self.weights(prefix).layer(layer, direction)
 
+    def stack(self, *prefixes: str) -> Stack:
+        """The layers of one module, or of several on top of each other, as one system: its steps, its Jacobian, recordings.
+
+        Parameters
+        ----------
+        prefixes : str
+            Names of modules from the one that hears the input upwards, as for :meth:`weights`; none for the only one. The source
+            does not always say that one feeds the next: nothing but dropout may lie between them.
+
+        Returns
+        -------
+        Stack
+
+        Raises
+        ------
+        TypeError, ValueError : as :meth:`weights`; modules that do not fit on each other
+        CapabilityError : a module that runs both ways
+        """
+        stacks = [self.weights(prefix).stack() for prefix in prefixes] or [self.weights().stack()]
+        layers = tuple(layer for stack in stacks for layer in stack.layers)
+        return replace(stacks[0], layers=layers, source=self.source)
+
     def __getitem__(self, prefix: str) -> RecurrentWeights:
         return self.weights(prefix)
 
@@ -148,7 +191,8 @@ class Contents:
         return len(self.modules)
 
     def __str__(self) -> str:
-        head = f"{self.source}, {self.format}: " + ("no recurrent modules" if not self.modules else "")
+        nothing = "no recurrent modules" + (f"; {self.hint}" if self.hint else "")
+        head = f"{self.source}, {self.format}: " + ("" if self.modules else nothing)
         lines = [f"  {name or '(no name)'}: {found}" for name, found in self.modules.items()]
         lines += [f"  {name}: looks like an embedding of {v} tokens in {i} inputs" for name, (v, i) in self.embeddings.items()]
         return "\n".join([head.rstrip(), *lines])

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from ..support.checks import path_of
+from .wire_format import holds_model
 
 __all__ = ["WORDS", "file_format", "safetensors_names"]
 
@@ -55,7 +56,7 @@ def file_format(path: str | Path) -> str:
         return _archive(path)
     if path.suffix == ".msgpack":
         return "msgpack"
-    if path.suffix == ".onnx" or head.startswith(b"\x08"):
+    if path.suffix == ".onnx" or (head.startswith(b"\x08") and holds_model(path)):
         return "onnx"
     if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "torch"  # torch.save's older format, a pickle
@@ -95,5 +96,5 @@ def safetensors_names(path: str | Path) -> dict[str, tuple[int, ...]]:
         try:
             header = json.loads(file.read(length))
             return {str(k): tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             return {}

@@ -1,98 +1,227 @@
-"""Initialisations of recurrent layers as arrays, gates stacked in the order of a layout; bridges put them into modules [T1].
+"""Initialisations of recurrent layers: laws of weights and biases, drawn as arrays with gates in the order of a layout [T1].
 
-Each function gives one layer and direction, {"weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)} of G gates and H units,
-with the keys that it sets: what is not there stays as it is.
+What is drawn is one layer and direction, {"weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)} of G gates and H units;
+bridges put these into the modules of their libraries.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
 import numpy as np
 
+from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import LARGEST
-from ..ensemble.rotation_invariant import Haar
+from ..ensemble.hyperparameters import KINDS, LARGEST
+from ..ensemble.sites import Sites
+from ..errors import CapabilityError
 from ..networks.network import Network
-from ..support.available_memory import require_memory
-from ..support.checks import instance, integer, real
+from ..results.encoding import dict_of, result
+from ..results.status import Status
+from ..support.checks import instance, integer, real, shown, text
 from .layouts import Layout, rows_by_name
 
-__all__ = ["chrono", "of_ensemble", "orthogonal"]
+__all__ = ["Designed", "Initialisation", "initialisation_of"]
+
+#: Kinds of hyperparameters that an initialisation does not write into bias vectors.
+_NOT_IN_BIASES = frozenset({"gain", "input_std"})
+#: Spreads over sites and inputs, which chrono biases cannot be combined with.
+_SPREADS = ("bias_std", "input_std", "parameter_std", "parameter_input_std")
+#: Nodes, even in log u, that stand for the units of a law of chrono biases.
+_NODES = 400
+#: Steps beyond which gates are 1 to rounding.
+_LONGEST = 1e12
 
 
-def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Recurrent weights and biases of a random network of an ensemble.
+@result("initialisation")
+@dataclass(frozen=True)
+class Initialisation:
+    """How a layer is started: gains, laws of matrices, biases. ``init_`` writes it, ``compare_initialisations`` has its theory.
 
-    ``Network.sample`` draws them: matrices U_k from the ensemble's law, with entries of variance gain_k^2 / H; biases and site
-    parameters with its means and spreads.
-    The biases of gates sit in ``bias_ih``; ``bias_hh`` is zero but for gates whose two biases are not the same thing (the GRU's
-    b_hn).
+    Made by ``gt.chrono``, ``gt.gilboa``, ``gt.orthogonal``; those of libraries are in the rows of ``gt.defaults()``. Make your own
+    from any ensemble: ``gt.Initialisation("mine", gt.Ensemble(gt.LSTM, gain=0.5, bias={"f": 2}))``.
+
+    Attributes
+    ----------
+    name : str
+    ensemble : Ensemble
+        Gains, laws of the matrices, means and spreads of the biases; without chrono biases and those that vanish as N grows.
+    source : str, where it comes from
+    chrono : dict, {field: factor}
+        Each unit has ``factor`` * log u added to the bias of the field, one u a unit, uniform in (1, longest - 1). This law is not
+        normal: theory is of units that have it (``sites``), not of the ensemble's normal biases.
+    longest : float from 2 to 1e12 steps, with ``chrono``; else None
+    vanishing : float >= 0
+        Both bias vectors have numbers uniform within ``vanishing`` / sqrt N added, as PyTorch's layers: theory is of many units
+        and knows nothing of them.
+    """
+
+    name: str
+    ensemble: Ensemble
+    source: str = ""
+    chrono: dict[str, float] = field(default_factory=dict)
+    longest: float | None = None
+    vanishing: float = 0.0
+
+    as_dict = dict_of
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        instance("ensemble", self.ensemble, Ensemble)
+        factors = instance("chrono", self.chrono, Mapping, "from fields to factors")
+        unknown = [name for name in factors if name not in self.cell.field_names]
+        if unknown:
+            raise ValueError(f"chrono has the unknown field {shown(unknown[0])}; fields are {list(self.cell.field_names)}")
+        spread = [kind for kind in _SPREADS if self.ensemble.array(kind).any()]
+        if factors and spread:
+            raise ValueError(f"chrono biases cannot be combined with the {spread[0]} of the ensemble")
+        if bool(factors) != (self.longest is not None):
+            raise ValueError(f"longest and chrono go together, got longest = {shown(self.longest)} and chrono = {shown(factors)}")
+        object.__setattr__(self, "chrono", {name: real(f"chrono[{name!r}]", factor) for name, factor in factors.items()})
+        object.__setattr__(self, "vanishing", real("vanishing", self.vanishing, low=0.0, high=LARGEST))
+        if self.longest is not None:
+            object.__setattr__(self, "longest", real("longest", self.longest, low=2.0, high=_LONGEST, open_low=True))
+
+    @property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return self.ensemble.cell
+
+    @property
+    def status(self) -> Status:
+        """What theory of it is of: code "limit", with words about biases that the limit does not see."""
+        return Status("limit", f"biases within {self.vanishing:g} / sqrt N vanish" if self.vanishing else "")
+
+    @property
+    def needs_biases(self) -> bool:
+        """Whether a layer without bias vectors cannot have it."""
+        return bool(self.chrono) or any(self.ensemble.array(kind).any() for kind in KINDS if kind not in _NOT_IN_BIASES)
+
+    @property
+    def sites(self) -> Sites:
+        """The units of a silent network: one where all are alike, several hundred that stand for chrono biases.
+
+        Raises
+        ------
+        CapabilityError : an ensemble with spreads of its own; its zero state is one of ``gt.fixed_points(ensemble)``
+        """
+        spread = [kind for kind in _SPREADS if self.ensemble.array(kind).any()]
+        if spread:
+            raise CapabilityError(f"sites are those of biases without spread, or chrono ones, and {self.name!r} has {spread[0]}")
+        logs, weights = _chrono_units(self.longest) if self.chrono else (np.zeros(1), np.ones(1))
+        fields = np.repeat(self.ensemble.array("bias")[:, None], logs.size, axis=1)
+        for name, factor in self.chrono.items():
+            fields[self.cell.field_names.index(name)] += factor * logs
+        parameters = np.repeat(self.ensemble.array("parameter")[:, None], logs.size, axis=1)
+        state, gain = np.zeros((self.cell.n_state, logs.size)), self.ensemble.array("gain")
+        return Sites(self.cell, weights, state, fields, parameters, gain, "zero state", matrices=self.ensemble.matrices)
+
+    def draw(self, layout: Layout, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Recurrent weights and biases of one layer and direction.
+
+        ``Network.sample`` draws them: matrices U_k from their law, with entries of variance gain_k^2 / H; biases and site
+        parameters with the ensemble's means and spreads, and chrono biases on top. The biases of gates sit in ``bias_ih``;
+        ``bias_hh`` is zero but for gates whose two biases are not the same thing (the GRU's b_hn), and for biases
+        that vanish as H grows.
+
+        Parameters
+        ----------
+        layout : Layout, of the ensemble's cell
+        n_units : int, H
+        rng : numpy Generator
+
+        Returns
+        -------
+        dict, {"weight_hh", "bias_ih", "bias_hh"}
+
+        Raises
+        ------
+        TypeError, ValueError : a layout of another cell, bad arguments
+        """
+        instance("layout", layout, Layout)
+        instance("rng", rng, np.random.Generator)
+        n_units = integer("n_units", n_units, low=1)
+        if self.cell != layout.cell:
+            raise ValueError(f"layout must be one of cell {self.cell.name!r}, got one of {layout.cell.name!r}")
+        net = Network.sample(self.ensemble, n_units, rng)
+        rows = dict(rows_by_name(self.cell, net.biases, net.parameters))
+        if self.longest is not None:
+            logs = np.log(rng.uniform(1.0, self.longest - 1.0, n_units))
+            rows |= {name: rows[name] + factor * logs for name, factor in self.chrono.items()}
+        gates = list(zip(layout.hidden, layout.input))
+        biases = {
+            "bias_ih": np.concatenate([rows[entry] for entry in layout.input]),
+            "bias_hh": np.concatenate([rows[hidden] if hidden != entry else np.zeros(n_units) for hidden, entry in gates]),
+        }
+        if self.vanishing:
+            most = self.vanishing / np.sqrt(n_units)
+            biases = {name: values + rng.uniform(-most, most, values.shape) for name, values in biases.items()}
+        weights = np.concatenate([net.matrices[self.cell.field_names.index(hidden)] for hidden in layout.hidden])
+        return {"weight_hh": weights} | biases
+
+    def __str__(self) -> str:
+        gains = ", ".join(f"{name} {value:.4g}" for name, value in self.ensemble.gain.items())
+        biases = [f"{name} {value:.4g}" for name, value in self.ensemble.bias.items() if value]
+        signs = [f"{'' if factor == 1.0 else '-' if factor == -1.0 else f'{factor:g} '}log u" for factor in self.chrono.values()]
+        last = (self.longest or 0.0) - 1.0
+        biases += [f"{name} {words}, u uniform in (1, {last:g})" for name, words in zip(self.chrono, signs)]
+        lines = [f"{self.name}: {self.cell.name}, gains {gains}", f"  biases {'; '.join(biases) or 'zero'}"]
+        lines += [f"  biases uniform within {self.vanishing:g} / sqrt N besides"] if self.vanishing else []
+        lines += [f"  {self.source}"] if self.source else []
+        return "\n".join(lines)
+
+
+class Designed(Protocol):
+    """What an initialisation takes of a Design, which is made further on than this bridge."""
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The ensemble of the initialisation."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether it meets its targets."""
+
+    @property
+    def status(self) -> Status:
+        """How the search for it ended."""
+
+
+def initialisation_of(design: Designed | Ensemble | Initialisation) -> Initialisation:
+    """The Initialisation that a Design, an Ensemble or a row of a table of initialisations is.
 
     Parameters
     ----------
-    layout : Layout
-    ensemble : Ensemble, of the layout's cell
-    n_units : int, H
-    rng : numpy Generator
+    design : Design, Ensemble, Initialisation, or something with an ``initialisation``
 
-    Returns
-    -------
-    dict, {"weight_hh", "bias_ih", "bias_hh"}
+    Raises
+    ------
+    TypeError : anything else
+    ValueError : a design that did not reach its target
     """
-    instance("layout", layout, Layout)
-    instance("rng", rng, np.random.Generator)
-    if instance("ensemble", ensemble, Ensemble).cell != layout.cell:
-        raise ValueError(f"ensemble must be one of cell {layout.cell.name!r}, got {ensemble.cell.name!r}")
-    net = Network.sample(ensemble, n_units, rng)
-    rows = rows_by_name(ensemble.cell, net.biases, net.parameters)
-    gates = list(zip(layout.hidden, layout.input))
-    return {
-        "weight_hh": np.concatenate([net.matrices[ensemble.cell.field_names.index(hidden)] for hidden in layout.hidden]),
-        "bias_ih": np.concatenate([rows[entry] for entry in layout.input]),
-        "bias_hh": np.concatenate([rows[hidden] if hidden != entry else np.zeros(n_units) for hidden, entry in gates]),
-    }
+    if isinstance(design, Initialisation):
+        return design
+    if isinstance(design, Ensemble):
+        return Initialisation(f"{design.cell.name} ensemble", design)
+    held = getattr(design, "initialisation", None)
+    if isinstance(held, Initialisation):
+        return held
+    ensemble = getattr(design, "ensemble", None)
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"design must be a Design, an Initialisation or an Ensemble, got {shown(design)}")
+    if not getattr(design, "reached", True):
+        raise ValueError(
+            f"design did not reach its target ({getattr(design, 'status', '')}): pass design.ensemble to write it all the same"
+        )
+    return Initialisation(f"{ensemble.cell.name} design", ensemble, source="gt.design")
 
 
-def orthogonal(layout: Layout, n_units: int, gain: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Independent random orthogonal matrices times ``gain``, one a gate, and no biases (Saxe, McClelland and Ganguli 2014).
-
-    Parameters
-    ----------
-    layout : Layout
-    n_units : int, H
-    gain : float from 0 to 1e6
-    rng : numpy Generator
-
-    Returns
-    -------
-    dict, {"weight_hh", "bias_ih", "bias_hh"}
-    """
-    gates, gain = len(instance("layout", layout, Layout).hidden), real("gain", gain, low=0.0, high=LARGEST)
-    n_units = integer("n_units", n_units, low=1)
-    weights = (gain / np.sqrt(n_units)) * Haar().matrices(n_units, rng, gates).reshape(gates * n_units, n_units)
-    return {"weight_hh": weights} | {name: np.zeros(gates * n_units) for name in ("bias_ih", "bias_hh")}
-
-
-def chrono(layout: Layout, n_units: int, longest: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Biases that give the gates timescales up to ``longest`` steps (Tallec and Ollivier 2018); all other biases are zero.
-
-    b = log u with u uniform in (1, longest - 1): of the forget gate, with -b at the input gate (LSTM), or of the update gate z.
-
-    Parameters
-    ----------
-    layout : Layout, with gates "f" and "i" or a gate "z"
-    n_units : int, H
-    longest : float > 2, steps
-    rng : numpy Generator
-
-    Returns
-    -------
-    dict, {"bias_ih", "bias_hh"}
-    """
-    instance("layout", layout, Layout)
-    instance("rng", rng, np.random.Generator)
-    n_units, longest = integer("n_units", n_units, low=1), real("longest", longest, low=2.0, open_low=True)
-    require_memory(f"biases of n_units = {n_units}", 8.0 * 3 * n_units * len(layout.hidden))
-    slow = np.log(rng.uniform(1.0, longest - 1.0, n_units))
-    rows = {"f": slow, "i": -slow} if "f" in layout.hidden else {"z": slow}
-    biases = np.concatenate([rows.get(gate, np.zeros(n_units)) for gate in layout.hidden])
-    return {"bias_ih": biases, "bias_hh": np.zeros(n_units * len(layout.hidden))}
+def _chrono_units(longest):
+    """log u of units, and their weights: u uniform in (1, longest - 1), by a Gauss rule in log u."""
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    half = 0.5 * np.log(longest - 1.0)
+    logs = half * (1.0 + x)
+    weights = half * w * np.exp(logs) / (longest - 2.0)
+    return logs, weights / weights.sum()

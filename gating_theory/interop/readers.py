@@ -18,14 +18,16 @@ from importlib import import_module
 from typing import Any
 
 from ..support.checks import path_of, shown
+from .arrays import by_names
 from .contents import Asked, Contents
 from .file_formats import WORDS, file_format
 from .layers import RecurrentWeights
 
 __all__ = ["READERS", "read", "weights_of"]
 
-#: Modules of this folder, in the order in which they are asked.
-READERS: tuple[str, ...] = ("torch",)
+#: Modules of this folder, in the order in which they are asked: those that know objects first, and "torch_files", which takes files
+#: that nobody knows, last.
+READERS: tuple[str, ...] = ("torch_modules", "flax", "state_dicts", "keras", "onnx", "arrays", "torch_files")
 
 
 def read(
@@ -48,15 +50,22 @@ def read(
         Files of PyTorch (state dicts, checkpoints, safetensors, TorchScript), Keras (.keras, .weights.h5, .h5), ONNX, Flax
         (msgpack, safetensors) and numpy (.npz).
     kind : str, optional
-        "GRU", "LSTM", "RNN": refuse anything else. Needed with ``names``.
+        "GRU", "LSTM", "RNN" or another kind of layer: refuse anything else. With ``names``, what the layer is where shapes do not
+        tell: "GRU" resets after the matrix product, as PyTorch and cuDNN, "GRU reset before" what enters it; z and f keep the old
+        state at 1.
     nonlinearity : "tanh" or "relu", optional
         Of an RNN whose source does not say; default tanh.
     batch_first : bool, optional
         Whether input sequences come as (B, T, I); default: as the source says, or as its library has it.
     names : dict, optional
-        {"weight_hh": name, "weight_ih": name, "bias_ih": name, "bias_hh": name}: of arrays by names of their own.
+        Of arrays by names of their own, in a file or a dict: {"weight_hh": name, "weight_ih": name, "bias_ih": name, "bias_hh":
+        name}, the biases as far as there are any, and "p_i", "p_f", "p_o" of peepholes; names in nested dicts with dots. A gate in
+        an array of its own: {"weight_hh.z": name, ...}, for each gate; biases of gates that are not named are zero. Other layers,
+        other directions: "weight_hh_l1", "weight_hh_reverse", "weight_hh_l1_reverse". Of a GRU that resets after, "bias_ih" of the
+        candidate stands outside the reset gate and "bias_hh" inside.
     order : str, optional
-        The gates of such arrays in their order, a letter each: "zrh", "ifgo".
+        The gates of such arrays in their order, a letter each: "zrh", "ifgo". The candidate may be called h, n or c of a GRU; g, c
+        or j of an LSTM; u is an update gate that writes the candidate at 1, where z keeps the old state.
     transposed : bool
         Whether such matrices act from the right, (I, G H) and (H, G H).
 
@@ -77,12 +86,17 @@ def read(
         source = path_of("source", source)
         if not source.exists():
             raise FileNotFoundError(f"source: there is no file {shown(str(source))}")
+    if asked.names is not None:
+        return by_names(source, asked)
     for name in READERS:
         reader = import_module(f".{name}", __package__)
         if reader.knows(source):
             return reader.contents(source, asked)
     if isinstance(source, os.PathLike):
-        raise ValueError(f"{source} is {WORDS[file_format(source)]}, which is not read here")
+        raise ValueError(f"{source} is {WORDS[file_format(path_of('source', source))]}, which is not read here")
+    if isinstance(source, Mapping):
+        some = ", ".join(sorted(map(str, source))[:6])
+        raise ValueError(f"source is a dict in which no reader finds recurrent weights: it has {some or 'nothing'}")
     raise TypeError(
         f"source must be a recurrent module, a state dict or the path of a file, for one of the readers {list(READERS)}, "
         f"got {type(source).__name__}"

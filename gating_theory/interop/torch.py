@@ -1,19 +1,15 @@
 """PyTorch's recurrent modules as Networks of this package, and the way back: designed initialisations written into modules.
 
-PyTorch's GRU resets after the product (``gt.GRUResetAfter``) and keeps two bias vectors: b_hn stands inside the reset gate, it is
-the bias of field h; b_in outside, the cell's site parameter, and the input of the candidate enters there as well. In all other
-gates the two biases add up. Needs PyTorch (``pip install 'gating-theory[torch]'``); nothing of a checkpoint is ever executed.
+What it reads are modules, state dicts, and the files of PyTorch; ``gating_theory.read`` reads them as well, lists what they hold,
+and knows other formats. Needs PyTorch (``pip install 'gating-theory[torch]'``); nothing of a checkpoint is ever executed.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeGuard, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 try:
     import torch
@@ -21,113 +17,28 @@ except ImportError as error:  # the extra is optional
     text = f"PyTorch is needed here and cannot be imported ({error}): pip install 'gating-theory[torch]'"
     raise ImportError(text, name="torch") from None
 
-from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import KINDS, LARGEST
-from ..support.available_memory import require_memory
-from ..support.checks import choice, generator, path_of, real, shown
-from ..support.types import Rng
-from . import initialise
-from .contents import Asked, Contents, Found
-from .layers import DIRECTIONS, Recording, RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from ..support.checks import path_of
+from . import state_dicts, torch_files, torch_modules
+from .contents import Asked
+from .file_formats import WORDS, file_format
+from .layers import Recording, RecurrentLayer, RecurrentWeights
+from .state_dicts import TorchWeights
+from .torch_initialise import init_
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from ..networks.network import Network
-    from ..results.status import Status
 
     Source: TypeAlias = torch.nn.Module | Mapping[str, Any] | str | PathLike | RecurrentWeights
-    Module = TypeVar("Module", bound=torch.nn.Module)
 
 __all__ = [
     "TorchWeights",
     "RecurrentLayer",
     "Recording",
-    "knows",
     "read",
     "from_module",
     "from_state_dict",
     "init_",
-    "init_orthogonal_",
-    "init_chrono_",
 ]
-
-_KEY = re.compile(r"^(?P<prefix>(?:.*\.)?)weight_hh(?P<suffix>|_l\d+(?:_reverse)?)$")
-_MODULES = {
-    "GRU": (torch.nn.GRU, torch.nn.GRUCell),
-    "LSTM": (torch.nn.LSTM, torch.nn.LSTMCell),
-    "RNN": (torch.nn.RNN, torch.nn.RNNCell),
-}
-_RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
-#: What other files begin with: none of them is a checkpoint, and each wants other words than a damaged one.
-_OTHER_FILES = {
-    b"\x89HDF": "an HDF5 file (Keras, h5py)",
-    b"\x93NUMPY": "a single numpy array (.npy)",
-    b"\x08": "an ONNX model, or another message of protocol buffers",
-}
-#: Parameters of modules whose weights are computed anew from other tensors: these keys stand in their state dicts.
-_PARAMETRISED = re.compile(r"parametrizations\.(weight|bias)_[ih]h|(weight|bias)_[ih]h(_l\d+(_reverse)?)?_(g|v|orig)$")
-#: Arrays of float64 that stand in memory at once for each tensor that is read: the reader's and the network's.
-_COPIES = 2
-_KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
-#: Kinds of hyperparameters that an initialisation does not write into bias vectors.
-_NOT_IN_BIASES = frozenset({"gain", "input_std"})
-
-
-class Designed(Protocol):
-    """What an initialisation takes of a Design, which is made further on than this bridge."""
-
-    @property
-    def ensemble(self) -> Ensemble:
-        """The ensemble of the initialisation."""
-
-    @property
-    def reached(self) -> bool:
-        """Whether it meets its targets."""
-
-    @property
-    def status(self) -> Status:
-        """How the search for it ended."""
-
-
-class TorchWeights(RecurrentWeights):
-    """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64, made by :func:`read`.
-
-    A RecurrentWeights whose input sequences may be tensors. Keys and order of gates in ``tensors`` are PyTorch's.
-    """
-
-    def sequences(self, inputs: npt.ArrayLike | torch.Tensor) -> np.ndarray:
-        """Input sequences as a (T, B, I) float64 array.
-
-        Parameters
-        ----------
-        inputs : array or tensor (T, I), (T, B, I), or (B, T, I) where ``batch_first``
-
-        Raises
-        ------
-        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
-        """
-        if isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
-            raise TypeError(
-                "inputs must be an array or a tensor, got a PackedSequence: pass each sequence by itself, or sequences of one "
-                "length, as torch.nn.utils.rnn.pad_packed_sequence and a cut give them"
-            )
-        if isinstance(inputs, torch.Tensor):
-            inputs = inputs.detach().cpu().to(torch.float64).numpy()
-        return super().sequences(inputs)
-
-
-# --- reading
-
-
-def knows(source: Any) -> bool:
-    """Whether :func:`read` can take the ``source``: a PyTorch module, a mapping such as a state dict, a path of any ending."""
-    return isinstance(source, (TorchWeights, torch.nn.Module, Mapping)) or _is_path(source)
-
-
-def _is_path(source: Any) -> TypeGuard[str | PathLike]:
-    return isinstance(source, str) or hasattr(source, "__fspath__")
 
 
 def read(
@@ -137,7 +48,7 @@ def read(
     kind: str | None = None,
     nonlinearity: str | None = None,
     batch_first: bool | None = None,
-) -> TorchWeights:
+) -> RecurrentWeights:
     """Weights of a PyTorch recurrent module, from the module, a state dict or a checkpoint file, checked.
 
     Parameters
@@ -157,7 +68,7 @@ def read(
 
     Returns
     -------
-    TorchWeights
+    RecurrentWeights
 
     Raises
     ------
@@ -168,36 +79,23 @@ def read(
     FileNotFoundError : no such file
     MemoryError : the tensors claim more than there is memory for
     """
-    if isinstance(source, TorchWeights):
+    if isinstance(source, RecurrentWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
-    if kind is not None:
-        choice("kind", kind, _MODULES)
-    if nonlinearity is not None:
-        choice("nonlinearity", nonlinearity, ("tanh", "relu"))
-    if batch_first is not None and not isinstance(batch_first, bool):
-        raise TypeError(f"batch_first must be True, False or None, got {shown(batch_first)}")
+    asked = Asked(kind, nonlinearity, batch_first)
     if isinstance(source, torch.nn.Module):
-        name, module = _find_module(source, prefix)
-        if nonlinearity is None:
-            nonlinearity = getattr(module, "nonlinearity", None)
-        if batch_first is None:
-            batch_first = bool(getattr(module, "batch_first", False))
-        where, tensors, prefix = f"{type(module).__name__} {name}".rstrip(), _weights_of(module), ""
+        found = torch_modules.contents(source, asked)
     elif isinstance(source, Mapping):
-        where, tensors = "state dict", _flat(source)
-    elif _is_path(source):
+        found = state_dicts.contents(source, asked)
+    elif isinstance(source, (str, PathLike)):
         path = path_of("source", source)
-        where, tensors = path.name, _flat(_load(path))
+        if not torch_files.knows(path):
+            words = WORDS[file_format(path)]
+            raise ValueError(f"{path} is {words}, not one of PyTorch: gating_theory.read takes files of other formats")
+
+        found = torch_files.contents(path, asked)
     else:
         raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")
-    return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
-
-
-def contents(source: Any, asked: Asked) -> Contents:
-    """The recurrent modules of a source: for now the one that :func:`read` finds."""
-    w = read(source, kind=asked.kind, nonlinearity=asked.nonlinearity, batch_first=asked.batch_first)
-    n_units = w.tensors[0, "forward"]["weight_hh"].shape[1]
-    return Contents(w.source, "PyTorch", {"": Found(w.kind, w.n_layers, w.directions, w.input_size, n_units, lambda: w)})
+    return found.weights(prefix)
 
 
 def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> Network:
@@ -252,400 +150,3 @@ def from_state_dict(
     if isinstance(source, torch.nn.Module):
         raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")
     return read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity).layer(layer, direction).network
-
-
-def _find_module(source, prefix):
-    found = {name: m for name, m in source.named_modules() if isinstance(m, _RECURRENT)}
-    if prefix is not None:
-        name = _meant(prefix, found)
-        if name is None:
-            raise ValueError(f"prefix must name one recurrent module of {sorted(found)}, got {shown(prefix)}")
-        return name, found[name]
-    if not found:
-        raise ValueError(f"source holds no nn.GRU, nn.LSTM, nn.RNN or cell of these: {type(source).__name__}")
-    if len(found) > 1:
-        raise ValueError(f"source holds several recurrent modules, choose one with prefix=: {sorted(found)}")
-    return next(iter(found.items()))
-
-
-def _meant(prefix, names):
-    """The one of the dotted ``names`` that ``prefix`` is, or the only one that ends so; None where there is none."""
-    if not isinstance(prefix, str):
-        raise TypeError(f"prefix must be a string, got {type(prefix).__name__}")
-    wanted = prefix.rstrip(".")
-    if wanted in names:
-        return wanted
-    endings = [name for name in names if name.endswith("." + wanted)]
-    return endings[0] if len(endings) == 1 else None
-
-
-def _weights_of(module):
-    """The tensors of a module by name; those that are parametrised as the module computes them."""
-    from torch.nn.utils.weight_norm import WeightNorm  # by this path: torch.nn.utils has a function of the module's name
-
-    names = [*(name for name, _ in module.named_parameters(recurse=False)), *getattr(module, "parametrizations", ())]
-    tensors = {name: getattr(module, name) for name in names}
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook, WeightNorm):  # the module itself computes it in its next forward step only
-            tensors[hook.name] = hook.compute_weight(module)
-    return tensors
-
-
-def _flat(mapping, prefix=""):
-    """Nested dicts of tensors as one dict with dotted names; what is neither is left out."""
-    out = {}
-    for key, value in mapping.items():
-        if isinstance(value, torch.Tensor) or isinstance(value, np.ndarray):
-            out[f"{prefix}{key}"] = value
-        elif isinstance(value, Mapping):
-            out |= _flat(value, f"{prefix}{key}.")
-    return out
-
-
-def _load(path):
-    """The content of a checkpoint: tensors and plain containers, never objects."""
-    with open(path, "rb") as file:  # FileNotFoundError and the like are the system's own
-        head = file.read(9)
-    if not head:
-        raise ValueError(f"{path} is empty")
-    if path.suffix == ".safetensors" or (len(head) == 9 and head[8:] == b"{" and head[4:8] == bytes(4)):
-        try:
-            from safetensors import SafetensorError
-            from safetensors.torch import load_file
-        except ImportError:
-            raise ImportError("safetensors is needed to read this file: pip install 'gating-theory[torch]'") from None
-        try:
-            return load_file(path, device="cpu")
-        except (SafetensorError, ValueError, OSError) as error:
-            raise ValueError(f"{path} is not a safetensors file that can be read: {_brief(error)}") from None
-    _refuse_other_files(path, head)
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about its own formats; what matters is an error below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, zip, runtime and key errors alike
-        if "weights_only" in str(error) or "Unsupported" in str(error):
-            raise ValueError(
-                f"{path} holds more than tensors ({_brief(error)}): nothing in it was executed; save module.state_dict(), "
-                "or, where you trust the file, read it within torch.serialization.safe_globals([..]) of the classes that it names"
-            ) from None
-        reason = f"{type(error).__name__}: {_brief(error)}"
-        raise ValueError(f"{path} is no checkpoint of torch.save, or only a part of one ({reason})") from None
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} must hold a state dict, a mapping from names to tensors, got {type(content).__name__}")
-    return content
-
-
-def _refuse_other_files(path, head):
-    """ValueError that says what the file is, where it is none of torch.save and can be told by its first bytes or its members."""
-    import zipfile
-
-    # torch.save's old format and pickles begin with 0x80, zip archives with PK
-    kind = next((text for magic, text in _OTHER_FILES.items() if head.startswith(magic)), None)
-    if kind is None and head.startswith(b"PK") and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            kind = _kind_of_archive(archive.namelist())
-    if kind is not None:
-        raise ValueError(
-            f"{path} is {kind}, which is not read here: give a safetensors file, a file of torch.save(module.state_dict(), path), "
-            "or the tensors as a dict with PyTorch's names"
-        )
-
-
-def _kind_of_archive(members):
-    """What a zip archive is by the names of its members, None where it may be one of torch.save."""
-    if any(name.endswith(".npy") for name in members):
-        return "an archive of numpy arrays (.npz)"
-    if "model.weights.h5" in members:
-        return "a Keras model (.keras)"
-    if any("/code/" in name or name.endswith("/constants.pkl") for name in members):
-        return "a TorchScript program (torch.jit.load(path).state_dict() is a dict of tensors)"
-    return None
-
-
-def _brief(error):
-    """The line of an error that says what is wrong, without torch's advice on how to load the file all the same."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "Unsupported" in line or "GLOBAL" in line]
-    text = re.split(r"(?<=[a-z)])\. ", (telling or lines or [type(error).__name__])[0])
-    chosen = next((part for part in text if "Unsupported" in part or "GLOBAL" in part), text[0])
-    return chosen if len(chosen) < 200 else chosen[:197] + "..."
-
-
-def _checked(tensors, where, prefix, kind, nonlinearity, batch_first):
-    if not tensors:
-        raise ValueError(f"{where} holds no tensors")
-    found = {}
-    for key in tensors:
-        match = _KEY.match(str(key))
-        if match:
-            found.setdefault(match["prefix"], []).append(match["suffix"])
-    if not found and any(_PARAMETRISED.search(str(key)) for key in tensors):
-        raise ValueError(
-            f"{where} holds parametrised weights, not the weights that are computed from them: read the module itself, or call "
-            "torch.nn.utils.parametrize.remove_parametrizations (remove_weight_norm) before it is saved"
-        )
-    if prefix is not None:
-        places = {place.rstrip("."): place for place in found}
-        name = _meant(prefix, places)
-        if name is None:
-            missing = f"{prefix.rstrip('.')}.weight_hh_l0".lstrip(".")
-            raise ValueError(f"{where} lacks the key {shown(missing)}; recurrent modules found under {sorted(found)}")
-        prefix = places[name]
-    elif not found:
-        keys = ", ".join(sorted(map(str, tensors))[:6])
-        raise ValueError(f"{where} holds no recurrent weights: it lacks the key 'weight_hh_l0' (or 'weight_hh'); it has {keys}")
-    elif len(found) > 1:
-        raise ValueError(f"{where} holds several recurrent modules, choose one with prefix=: {sorted(found)}")
-    else:
-        prefix = next(iter(found))
-    return _assemble(tensors, where, prefix, found[prefix], kind, nonlinearity, batch_first)
-
-
-def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first):
-    own = {str(k)[len(prefix) :]: v for k, v in tensors.items() if str(k).startswith(prefix)}
-    if any(k.startswith("weight_hr") for k in own):
-        raise ValueError(f"{where} is an LSTM with projections (proj_size): its cell is not one of this package's")
-    is_cell = "" in suffixes
-    if is_cell and len(suffixes) > 1:
-        raise ValueError(f"{where} mixes keys of a cell and of a layered module under {prefix!r}: {sorted(suffixes)}")
-    needed = sum(8.0 * _size(v) for k, v in own.items() if k.startswith(("weight_", "bias_")))
-    require_memory(f"the recurrent weights of {where}", _COPIES * needed)  # a few bytes on disk may claim to be a large tensor
-    n_layers = 1 if is_cell else 1 + max(int(re.search(r"\d+", s)[0]) for s in suffixes)
-    ways = DIRECTIONS if any(s.endswith("_reverse") for s in suffixes) else DIRECTIONS[:1]
-    has_bias = any(k.startswith("bias_") for k in own)
-    out, size, gates, width = {}, None, None, None
-    for layer in range(n_layers):
-        for way in ways:
-            suffix = "" if is_cell else f"_l{layer}" + ("_reverse" if way == "reverse" else "")
-            arrays = _arrays(own, where, prefix, suffix, has_bias)
-            if size is None:
-                size, gates = _size_and_gates(arrays["weight_hh"], f"{where}: {prefix}weight_hh{suffix}")
-                width = arrays["weight_ih"].shape[1] if arrays["weight_ih"].ndim == 2 else 1
-            _check_shapes(arrays, where, prefix, suffix, size, gates, width if layer == 0 else len(ways) * size)
-            for name in ("bias_ih", "bias_hh"):
-                arrays.setdefault(name, np.zeros(gates * size))
-            out[layer, way] = arrays
-    return TorchWeights(_kind(gates, where, kind, nonlinearity), where, out, batch_first)
-
-
-def _size(tensor):
-    return tensor.numel() if isinstance(tensor, torch.Tensor) else np.size(tensor)
-
-
-def _arrays(own, where, prefix, suffix, has_bias):
-    """The arrays of one layer and direction by name; ValueError for keys that are missing."""
-    names = ["weight_hh", "weight_ih"] + (["bias_ih", "bias_hh"] if has_bias else [])
-    missing = [prefix + name + suffix for name in names if name + suffix not in own]
-    if missing:
-        raise ValueError(f"{where} lacks the keys {missing}")
-    return {name: _array(prefix + name + suffix, own[name + suffix], where) for name in names}
-
-
-def _size_and_gates(hh, label):
-    """H and G from the first recurrent matrix."""
-    if hh.ndim != 2 or hh.shape[1] == 0 or hh.shape[0] not in {g * hh.shape[1] for g in _KIND_BY_GATES}:
-        raise ValueError(f"{label} must have shape (G H, H) with 1 (RNN), 3 (GRU) or 4 (LSTM) gates G, got {hh.shape}")
-    return hh.shape[1], hh.shape[0] // hh.shape[1]
-
-
-def _check_shapes(arrays, where, prefix, suffix, size, gates, width):
-    shapes = {"weight_hh": (gates * size, size), "bias_ih": (gates * size,), "bias_hh": (gates * size,)}
-    shapes["weight_ih"] = (gates * size, width)
-    for name, array in arrays.items():
-        if array.shape != shapes[name] or 0 in array.shape:
-            raise ValueError(f"{where}: {prefix}{name}{suffix} must have shape {shapes[name]}, got {array.shape}")
-
-
-def _kind(gates, where, kind, nonlinearity):
-    """The kind that the shapes say; ValueError where another one was asked for."""
-    actual = _KIND_BY_GATES[gates]
-    if kind is not None and kind != actual:
-        raise ValueError(f"{where} has the shapes of kind {actual!r}, got kind={kind!r}")
-    if nonlinearity != "relu":
-        return actual
-    if actual != "RNN":
-        raise ValueError(f"nonlinearity 'relu' belongs to an RNN, got the weights of kind {actual!r}")
-    return "RNN relu"
-
-
-def _array(key, tensor, where):
-    if isinstance(tensor, torch.Tensor):
-        if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_floating_point():
-            raise ValueError(
-                f"{where}: {key} must be a dense tensor of real floating-point numbers, got {tensor.dtype} {tensor.layout}"
-            )
-        array = tensor.detach().cpu().to(torch.float64).numpy().copy()
-    else:
-        if tensor.dtype.kind != "f":
-            raise ValueError(f"{where}: {key} must be an array of real floating-point numbers, got {tensor.dtype}")
-        array = tensor.astype(float)
-    bad = int(array.size - np.isfinite(array).sum())
-    if bad:
-        raise ValueError(f"{where}: {key} must be finite, got {bad} of {array.size} values that are NaN or infinite")
-    return array
-
-
-# --- writing initialisations
-
-
-def init_(
-    module: Module,
-    design: Designed | Ensemble,
-    rng: Rng = None,
-    *,
-    only: Literal["weights", "biases"] | None = None,
-    input_gain: float | None = None,
-) -> Module:
-    """Write an initialisation into a PyTorch recurrent module, in place: recurrent weights and biases from the design's ensemble.
-
-    Every layer and direction gets matrices U_k from the ensemble's law with entries of variance gain_k^2 / H, and biases and b_in
-    with its means and spreads [T1]. The biases of gates sit in ``bias_ih``, with ``bias_hh`` zero but for the GRU's b_hn.
-
-    Parameters
-    ----------
-    module : nn.GRU, nn.LSTM, nn.RNN (tanh) or their cells
-    design : Design from ``gt.design``, or an Ensemble
-        Of the module's own cell: gt.GRUResetAfter for a GRU, gt.LSTM, gt.Vanilla.
-    rng : numpy Generator, int or None
-    only : "weights" or "biases", optional
-        Write the recurrent weights alone, or the biases alone, those that the same ``rng`` gives with the rest; the other stay as
-        they are. Default: both.
-    input_gain : float >= 0, optional
-        Also draw the input weights, iid normal with standard deviation ``input_gain`` / sqrt(I). Default: they stay as they are.
-
-    Returns
-    -------
-    The module
-
-    Raises
-    ------
-    TypeError, ValueError
-        Another kind of module, a design of another cell, biases to write in a module without; nothing is written then.
-    """
-    layout = LAYOUTS[_kind_of(module)]
-    ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"design must be a Design or an Ensemble, got {shown(design)}")
-    if not getattr(design, "reached", True):
-        raise ValueError(
-            f"design did not reach its target ({getattr(design, 'status', '')}): pass design.ensemble to write it all the same"
-        )
-    if ensemble.cell != layout.cell:
-        raise ValueError(
-            f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}"
-        )
-    if input_gain is not None:
-        input_gain = real("input_gain", input_gain, low=0.0)
-    rng, begins = generator(rng), _names_begin(module, only)
-    needs_bias = any(ensemble.array(kind).any() for kind in KINDS if kind not in _NOT_IN_BIASES)
-    if needs_bias and only is None and not module.bias:
-        raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
-    values: dict[str, np.ndarray] = {}
-    for suffix in _suffixes(module):
-        drawn = initialise.of_ensemble(layout, ensemble, _n_units(module), rng)
-        values |= _suffixed(drawn, suffix, begins)
-        if input_gain is not None:
-            shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
-            values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)
-    return _write(module, values)
-
-
-def init_orthogonal_(
-    module: Module, rng: Rng = None, *, gain: float = 1.0, only: Literal["weights", "biases"] | None = None
-) -> Module:
-    """Write independent random orthogonal matrices times ``gain`` into the recurrent weights, one per gate; biases become zero.
-
-    For comparison. A Haar matrix has all its eigenvalues on a circle and singular values ``gain``; the iid matrix of the same gain
-    fills the disc (Saxe, McClelland and Ganguli 2014). Input weights stay as they are.
-
-    Parameters
-    ----------
-    module : nn.GRU, nn.LSTM, nn.RNN or their cells
-    rng : numpy Generator, int or None
-    gain : float from 0 to 1e6
-    only : "weights" or "biases", optional, as for :func:`init_`
-
-    Returns
-    -------
-    The module
-    """
-    kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0, high=LARGEST), generator(rng)
-    begins = _names_begin(module, only)
-    values: dict[str, np.ndarray] = {}
-    for suffix in _suffixes(module):
-        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix, begins)
-    return _write(module, values)
-
-
-def init_chrono_(module: Module, longest: float, rng: Rng = None) -> Module:
-    """Write chrono biases (Tallec and Ollivier 2018) into a GRU or LSTM: gates with timescales up to ``longest`` steps.
-
-    LSTM: b_f = log u, b_i = -b_f; GRU: b_z = log u, with u uniform in (1, longest - 1). All other biases become zero; weights stay
-    as they are. (In PyTorch z -> 1 keeps the state; in the paper's GRU the gate has the opposite sign.)
-
-    Parameters
-    ----------
-    module : nn.GRU, nn.LSTM or their cells
-    longest : float > 2, steps
-    rng : numpy Generator, int or None
-
-    Returns
-    -------
-    The module
-    """
-    kind, longest, rng = _kind_of(module), real("longest", longest, low=2.0, open_low=True), generator(rng)
-    if kind not in ("GRU", "LSTM"):
-        raise ValueError(f"module must be a GRU or an LSTM for chrono biases, got {type(module).__name__}")
-    if not module.bias:
-        raise ValueError(f"chrono biases need biases, but {type(module).__name__} was made with bias=False")
-    values: dict[str, np.ndarray] = {}
-    for suffix in _suffixes(module):
-        values |= _suffixed(initialise.chrono(LAYOUTS[kind], _n_units(module), longest, rng), suffix)
-    return _write(module, values)
-
-
-def _kind_of(module):
-    for kind, classes in _MODULES.items():
-        if isinstance(module, classes):
-            if getattr(module, "proj_size", 0):
-                raise ValueError("module is an LSTM with projections (proj_size): its cell is not one of this package's")
-            return "RNN relu" if getattr(module, "nonlinearity", "tanh") == "relu" else kind
-    raise TypeError(f"module must be an nn.GRU, nn.LSTM, nn.RNN or a cell of these, got {type(module).__name__}")
-
-
-def _n_units(module):
-    return module.hidden_size
-
-
-def _suffixes(module):
-    if isinstance(module, torch.nn.RNNBase):
-        ways = ("", "_reverse") if module.bidirectional else ("",)
-        return [f"_l{layer}{way}" for layer in range(module.num_layers) for way in ways]
-    return [""]
-
-
-def _names_begin(module, only):
-    """How the names of what is written begin; ValueError for other words, and for biases where there are none."""
-    if only is not None and (not isinstance(only, str) or only not in ("weights", "biases")):
-        raise ValueError(f"only must be None, 'weights' or 'biases', got {shown(only)}")
-    if only == "biases" and not module.bias:
-        raise ValueError(f"only is 'biases', but {type(module).__name__} was made with bias=False")
-    return {"weights": "weight", "biases": "bias", None: ""}[only]
-
-
-def _suffixed(values, suffix, begins=""):
-    """The arrays of one layer and direction under the names of the module's attributes, those alone that begin so."""
-    return {name + suffix: value for name, value in values.items() if name.startswith(begins)}
-
-
-def _write(module, values):
-    with torch.no_grad():
-        for name, value in values.items():
-            if name.startswith("bias") and not module.bias:
-                continue
-            tensor = getattr(module, name)
-            tensor.copy_(torch.from_numpy(np.ascontiguousarray(value)).to(tensor.dtype))
-    return module

@@ -1,8 +1,4 @@
-"""Lyapunov spectra of sampled networks: QR re-orthonormalisation of the product of Jacobians, with error bars [T5].
-
-The tangent map is never written out as a matrix: a frame of k tangent vectors goes through the site derivatives of the cell and the
-matrices U_k, as the state does. Both come from the cell's definition, so every cell is served, the LSTM with h and c.
-"""
+"""Lyapunov spectra of networks, alone or along their inputs: QR re-orthonormalisation of Jacobians, with error bars [T5]."""
 
 from __future__ import annotations
 
@@ -16,17 +12,18 @@ import numpy as np
 
 from ..dynamics.time_averages import block_error
 from ..ensemble.ensemble import Ensemble
-from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import generator, instance, integer
+from ..support.checks import boolean, generator, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
+from .driven import DrivenRun, Fed
 from .network import Network
+from .tangent_walks import walks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +36,6 @@ __all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
 _P = ParamSpec("_P")
 _R = TypeVar("_R", covariant=True)
 
-#: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
-_CONDITION = 1e6
 #: Longest automatic interval. Beyond it re-orthonormalising costs nothing next to the steps; overflow is far away.
 _LONGEST = 10
 #: Growth of the frame's condition number within an interval from which on the smallest exponents are in doubt.
@@ -49,12 +44,14 @@ _COLLAPSE = 1e10
 _SUM_RULE = 1e-8
 #: Blocks of the error bars unless told; error bars from 20 blocks are themselves known to 16 %.
 _BLOCKS = 20
+#: Steps that are averaged over unless told, of a network that runs by itself.
+_STEPS = 1000
 
 
 @result("lyapunov")
 @dataclass(frozen=True)
 class LyapunovSpectrum:
-    """Lyapunov exponents of a network along one trajectory, with their statistics [T5].
+    """Lyapunov exponents of a network along a trajectory, or along several sequences of inputs, with their statistics [T5].
 
     Made by :func:`lyapunov_spectrum`. Arrays are read-only. Natural logarithms, rates per step.
 
@@ -62,12 +59,14 @@ class LyapunovSpectrum:
     ----------
     exponents : (k,) array, descending, 1/step; -inf for dead directions
     stderr : (k,) array, 1/step
-        Standard errors over time from the means of ``n_blocks`` groups of intervals; 0 where the exponent is -inf. They know
-        nothing of the spread between networks of one ensemble.
+        Standard errors over time from the means of ``n_blocks`` groups of intervals; 0 where the exponent is -inf. Of several
+        sequences the larger of that and of the error by the scatter of their means. They know nothing of the spread between
+        networks of one ensemble.
     block_logs : (n_steps / interval, k) array
         log |R_jj| of every interval, dimensionless; columns in the order of ``exponents``, which are their means over ``interval``.
+        Of several sequences one stands after the other.
     interval : int, steps between two re-orthonormalisations
-    n_steps : int, steps averaged over: those asked for, rounded up to whole intervals
+    n_steps : int, steps averaged over, of all sequences together: those asked for, rounded up to whole intervals
     n_blocks : int, groups of intervals behind ``stderr``
     dimension : float
         Kaplan-Yorke dimension j + (l_1 + .. + l_j) / |l_{j+1}|, j the last index with a sum that is not negative; d N where no
@@ -79,14 +78,18 @@ class LyapunovSpectrum:
         rounding. None unless k = d N. Per unit it is the potential at 0, ``Spectrum.potential(0)``, of the sites that are visited
         [T4, T10]: larger for orthogonal matrices than for iid ones of the same gain (by 1/2 for a vanilla network), though the
         largest exponent is the same.
-    state : (d, N) array, the state at the end
+    state : (d, N) array, the state at the end (of the last sequence)
     status : Status
-        Code "ok"; "dead_directions": some exponents are -inf; with ``ok`` False "partial": k exponents do not reach the dimension;
-        "inaccurate": the frame came close to collapse, or the sum rule does not hold. The words say all that holds, the code the
-        last of these.
+        Code "ok"; "still": the inputs given never change; "dead_directions": some exponents are -inf; with ``ok`` False "short":
+        inputs end before the steps asked for; "partial": k exponents do not reach the dimension; "inaccurate": the frame came close
+        to collapse, or the sum rule does not hold. The words say all that holds, the code the last of these.
     n_units : int, N
     transient, tangent_transient : int, steps dropped
     ensemble : Ensemble of the network
+    driven : bool
+        Whether along inputs that were given: these then are conditional exponents. Below zero the network forgets where it started
+        and follows its input alone, an echo state.
+    intervals : tuple of int, the number of intervals of each sequence
     """
 
     exponents: np.ndarray
@@ -104,6 +107,8 @@ class LyapunovSpectrum:
     transient: int
     tangent_transient: int
     ensemble: Ensemble
+    driven: bool
+    intervals: tuple[int, ...]
 
     as_dict = dict_of
 
@@ -111,13 +116,26 @@ class LyapunovSpectrum:
         for array in (self.exponents, self.stderr, self.block_logs, self.state):
             array.flags.writeable = False
 
+    @property
+    def n_sequences(self) -> int:
+        """Number of sequences; 1 for a network that ran by itself."""
+        return len(self.intervals)
+
+    @property
+    def by_sequence(self) -> np.ndarray:
+        """Exponents of each sequence, (n_sequences, k), 1/step, in the order of ``exponents``."""
+        parts = np.split(self.block_logs, np.cumsum(self.intervals)[:-1])
+        return np.array([part.mean(axis=0) for part in parts]) / self.interval
+
     def __str__(self) -> str:
         size = self.ensemble.cell.n_state * self.n_units
         shown = ", ".join(f"{value:.5f} +- {error:.5f}" for value, error in zip(self.exponents[:3], self.stderr[:3]))
         more = ", ..." if self.exponents.size > 3 else ""
+        kind = "conditional Lyapunov" if self.driven else "Lyapunov"
+        along = f" of {self.n_sequences} sequences" if self.n_sequences > 1 else ""
         return (
-            f"{self.exponents.size} of {size} Lyapunov exponents of a {self.ensemble.cell.name} network, {self.n_units} units, "
-            f"{self.n_steps} steps: {shown}{more} per step; "
+            f"{self.exponents.size} of {size} {kind} exponents of a {self.ensemble.cell.name} network, {self.n_units} units, "
+            f"{self.n_steps} steps{along}: {shown}{more} per step; "
             f"dimension {self.dimension:.6g}, entropy {self.entropy:.6g} per step; status: {self.status}"
         )
 
@@ -129,6 +147,9 @@ class LyapunovSpectrum:
         shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (self.n_steps // self.interval, k)}
         require_shapes(self, shapes | {"state": (self.ensemble.cell.n_state, self.n_units)})
         # the logs are the measurement, the exponents follow from them: to the rounding of a sum in another order
+        boolean("driven", self.driven)
+        require(sum(self.intervals) == len(self.block_logs), "intervals must add up to the rows of block_logs")
+        require(all(integer("intervals", n, low=1) for n in self.intervals), "intervals must be numbers of intervals")
         means = self.block_logs.mean(axis=0) / self.interval
         require(np.allclose(means, self.exponents, rtol=1e-9, atol=1e-12), "exponents must be the means of their block_logs")
 
@@ -179,13 +200,15 @@ def _of_its_chapter(kind, name):
 @_of_any_system
 @underflow_is_zero
 def lyapunov_spectrum(
-    net: Network,
+    net: Network | DrivenRun | Fed,
     k: int | None = None,
-    n_steps: int = 1000,
+    n_steps: int | None = None,
     *,
+    inputs: npt.ArrayLike | None = None,
+    parameters: npt.ArrayLike | None = None,
     state: npt.ArrayLike | None = None,
-    transient: int = 200,
-    tangent_transient: int = 50,
+    transient: int | None = None,
+    tangent_transient: int | None = None,
     interval: int | None = None,
     n_blocks: int | None = None,
     rng: Rng = None,
@@ -199,21 +222,30 @@ def lyapunov_spectrum(
     the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields
     with an ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
 
+    With ``inputs``, or of a recording, they are conditional exponents along these inputs: of nearby states that are shown the same.
+
     Parameters
     ----------
-    net : Network, a single one (or a Flow)
+    net : Network, a single one, a layer or recording of one, or a Flow
+        Of a layer read from another library (``gt.read(path).layer()``) with ``inputs``, or of a ``Recording`` of it.
     k : int in [1, d N], optional
         The number of exponents; default all, d N. Cost and memory are proportional to k. With the same seed the k largest are the
         same numbers for every k, to rounding and up to the order of neighbours within their errors.
-    n_steps : int >= 2
-        Steps to average over, rounded up to whole intervals.
+    n_steps : int >= 2, optional
+        Steps to average over, of each sequence, rounded up to whole intervals. Default 1000; along given inputs all that are left.
+        Inputs that end before are averaged over as far as they go, as ``status`` says.
+    inputs : array, optional
+        Of a Network: what its fields get at each step in place of its frozen input and noise, (T, K, N), or (T, B, K, N) for B
+        sequences. Of a layer: its input vectors (T, I), or sequences as its ``record`` takes them.
+    parameters : (T, P, N) or (T, B, P, N) array, optional
+        Site parameters of a Network at each step, beside ``inputs``; default its own. ``layer.drive(x)`` gives both for x (T, I).
     state : (d, N) array, or flat, optional
-        Where to start, before the transients. Default standard normal.
-    transient : int >= 0
-        Steps of the state alone, first.
-    tangent_transient : int >= 0
+        Where to start, before the transients. Default standard normal for a Network, zero for a layer.
+    transient : int >= 0, optional
+        Steps of the state alone, first. Default 200; along given inputs a tenth of the shortest sequence if that is less.
+    tangent_transient : int >= 0, optional
         Steps of state and frame after that, not counted. Neighbouring exponents separate at the rate of their difference, about
-        1/N: where the details of a spectrum matter, make it a few N.
+        1/N: where the details of a spectrum matter, make it a few N. Default 50, likewise.
     interval : int in [1, n_steps / 2], optional
         Steps between two re-orthonormalisations. By default found during ``tangent_transient``, starting from 1: the longest up to
         10, and up to n_steps / 20, that keeps the condition number of the frame below about 1e6. The result does not depend on it
@@ -233,7 +265,8 @@ def lyapunov_spectrum(
     Raises
     ------
     TypeError, ValueError
-        For anything but a single Network, numbers out of range, states of another shape.
+        For anything but a single Network, a layer or a recording, numbers out of range, arrays of another shape, inputs of fewer
+        steps than the transients.
     ConvergenceError
         The state or the frame runs away to infinity (cells with unbounded candidates); ``estimate`` is the last state.
 
@@ -250,166 +283,77 @@ def lyapunov_spectrum(
     >>> result = gt.lyapunov_spectrum(net, k=5, n_steps=200, rng=1)
     >>> bool(result.exponents[0] > 0)
     True
+
+    Strong enough inputs, the same for all states, hold the network:
+
+    >>> import numpy as np
+    >>> x = 10.0 * np.random.default_rng(0).standard_normal((400, 1, 100))
+    >>> bool(gt.lyapunov_spectrum(net, k=1, inputs=x, rng=1).exponents[0] < 0)
+    True
     """
-    instance("net", net, Network)
-    if net.batch is not None:
-        raise ValueError(f"net must be a single network, got a batch of {net.batch}")
-    size = net.cell.n_state * net.n_units
-    k = size if k is None else integer("k", k, low=1, high=size)
-    n_steps = integer("n_steps", n_steps, low=2)
-    transient, tangent_transient = integer("transient", transient), integer("tangent_transient", tangent_transient)
-    if interval is not None:
-        interval = integer("interval", interval, low=1, high=n_steps // 2)
-    if n_blocks is not None:
-        n_blocks = integer("n_blocks", n_blocks, low=2, high=n_steps if interval is None else -(-n_steps // interval))
     check_progress(progress)
-    require_memory(f"the logarithms of n_steps = {n_steps}", 8.0 * 2 * k * n_steps / (interval or 1))
     rng = generator(rng)
     # a generator of its own for the frame: the trajectory must not depend on k
     frame_rng = np.random.default_rng(rng.integers(2**63))
-    state = net.random_state(rng) if state is None else net.as_state(state)
-
-    with single_blas_thread(), Progress(progress, transient + tangent_transient + n_steps, "step") as tell:
-        state = net.run(state, transient, rng=rng)
-        tell(transient)
-        walk = _Walk(net, state, frame_rng.standard_normal((k, size)), rng, tell)
-        longest = min(_LONGEST, max(1, n_steps // max(_BLOCKS, n_blocks or 0)))
-        interval = walk.settle(tangent_transient, interval, longest)
-        logs, rule = walk.measure(-(-n_steps // interval), interval, k == size)
-    exponents = logs.mean(axis=0) / interval
+    with single_blas_thread():
+        walks = walks_of(net, inputs, parameters, state, (n_steps, transient, tangent_transient), _STEPS, rng)
+        size = walks.size
+        k = size if k is None else integer("k", k, low=1, high=size)
+        if interval is not None:
+            interval = integer("interval", interval, low=1, high=walks.longest_interval)
+        if n_blocks is not None:
+            n_blocks = integer("n_blocks", n_blocks, low=2, high=sum(walks.intervals(interval or 1)))
+        require_memory(f"the logarithms of n_steps = {walks.n_steps}", 8.0 * 2 * k * walks.n_steps / (interval or 1))
+        longest = min(walks.longest_interval, _LONGEST, max(1, walks.n_steps // max(_BLOCKS, n_blocks or 0)))
+        with Progress(progress, walks.total, "step") as tell:
+            found = walks.measure(frame_rng.standard_normal((k, size)), interval, longest, tell)
+    exponents = found.logs.mean(axis=0) / found.interval
     order = np.argsort(-exponents, kind="stable")  # neighbours need not have separated in a finite time
-    exponents, logs = exponents[order], logs[:, order]
+    exponents, logs = exponents[order], found.logs[:, order]
+    steps = len(logs) * found.interval
+    rule = (float(logs.sum() / steps), float(found.log_det / steps)) if k == size else None
     n_blocks = min(n_blocks or _BLOCKS, len(logs))
     return LyapunovSpectrum(
         exponents=exponents,
-        stderr=_errors(exponents, logs, interval, n_blocks),
+        stderr=_errors(exponents, logs, found, n_blocks),
         block_logs=logs,
-        interval=interval,
-        n_steps=len(logs) * interval,
+        interval=found.interval,
+        n_steps=steps,
         n_blocks=n_blocks,
         dimension=kaplan_yorke(exponents, size)[0],
         entropy=float(exponents[exponents > 0].sum()),
         sum_rule=rule,
-        state=walk.state.copy(),
-        status=_status(exponents, logs, interval, size, rule),
-        n_units=net.n_units,
-        transient=transient,
-        tangent_transient=tangent_transient,
-        ensemble=net.ensemble,
+        state=found.state,
+        status=_status(exponents, logs, found.interval, walks, rule),
+        n_units=walks.network.n_units,
+        transient=walks.transient,
+        tangent_transient=walks.tangent_transient,
+        ensemble=walks.network.ensemble,
+        driven=walks.run is not None,
+        intervals=found.intervals,
     )
 
 
-class _Walk:
-    """A trajectory with its frame of tangent vectors.
-
-    The frame is kept with its k vectors as rows, (k, d N) in C order: to LAPACK that is the d N x k matrix it decomposes in place.
-    """
-
-    def __init__(self, net, state, frame, rng, tell):
-        self.net, self.state, self.tell = net, state, tell
-        self.pattern_at = net.input_sequence("noise", 0, rng)
-        self.time = 0
-        self.frame = frame
-        self.orthonormalise()
-
-    def step(self):
-        """One step of state and frame; returns the input it was made with."""
-        net = self.net
-        pattern = self.pattern_at(self.time)
-        with np.errstate(over="ignore", invalid="ignore"):
-            fields, new = net.advance(self.state, pattern)
-            # columns are directions there, rows here: both ways a view
-            directions = net.push(self.state, self.frame.reshape(-1, *self.state.shape).transpose(1, 2, 0), fields=fields)
-            self.frame = directions.transpose(2, 0, 1).reshape(self.frame.shape)
-        self.time += 1
-        if not np.isfinite(new).all():
-            raise ConvergenceError(
-                f"the state runs away: it is not finite {self.time} steps after the transient", estimate=self.state
-            )
-        self.state = new
-        self.tell(1)
-        return pattern
-
-    def orthonormalise(self):
-        """Replace the frame by its Q; returns R and log |R_jj|, -inf for directions that rounding does not resolve.
-
-        Saturated sites make rows of very different size. With the largest first Householder's QR is accurate row by row (Cox and
-        Higham 1998), and so are small R_jj; R itself does not depend on the order of rows.
-        """
-        from scipy.linalg import qr
-
-        k, size = self.frame.shape
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows = np.sqrt(np.einsum("ij,ij->j", self.frame, self.frame))
-        if not np.isfinite(rows).all():
-            raise ConvergenceError(
-                f"tangent vectors overflow after {self.time} steps: take a shorter interval", estimate=self.state
-            )
-        order = np.argsort(-rows, kind="stable")
-        q, r = qr(self.frame[:, order].T, overwrite_a=True, mode="economic", check_finite=False)
-        self.frame[:, order] = q.T
-        diagonal = np.abs(np.diagonal(r))
-        # Rounding leaves a few eps times the row that is being reduced, at most, where nothing should be left
-        dead = diagonal <= (100 + size) * np.finfo(float).eps * rows[order[:k]]
-        with np.errstate(divide="ignore"):
-            return r, np.log(np.where(dead, 0.0, diagonal))
-
-    def settle(self, n_steps, interval, longest):
-        """Let the frame turn to its directions, and find the interval if none is given."""
-        fixed = interval is not None
-        interval = interval or 1
-        rate = 0.0  # largest growth of the log of the condition number per step seen
-        while n_steps > 0:
-            length = min(interval, n_steps)
-            for _ in range(length):
-                self.step()
-            n_steps -= length
-            r, _ = self.orthonormalise()
-            if not fixed:
-                # condition numbers multiply at most: what one step does bounds what several do
-                rate = max(rate, _log_condition(r) / length)
-                allowed = longest if rate * longest <= np.log(_CONDITION) else int(np.log(_CONDITION) / rate)
-                interval = max(1, min(2 * interval, allowed))
-        return interval
-
-    def measure(self, n_intervals, interval, full):
-        """log |R_jj| of every interval; and, if the frame is full, their sum and log|det J| over the same steps, both per step."""
-        logs = np.empty((n_intervals, self.frame.shape[0]))
-        log_det = 0.0
-        for b in range(n_intervals):
-            for _ in range(interval):
-                before = self.state
-                pattern = self.step()
-                if full:
-                    log_det += np.linalg.slogdet(self.net.jacobian(before, pattern))[1]
-            _, logs[b] = self.orthonormalise()
-        steps = n_intervals * interval
-        return logs, (float(logs.sum() / steps), float(log_det / steps)) if full else None
-
-
-def _log_condition(r):
-    """Log of the condition number of an upper triangular matrix in the 1-norm; inf where it is singular."""
-    from scipy.linalg.lapack import dtrtri
-
-    inverse, failed = dtrtri(r)
-    if failed:
-        return np.inf
-    with np.errstate(over="ignore", invalid="ignore"):
-        value = np.abs(r).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max()
-    return float(np.log(value)) if np.isfinite(value) else np.inf
-
-
-def _errors(exponents, logs, interval, n_blocks):
-    """Standard errors from the means of groups of intervals; 0 where an exponent is -inf."""
+def _errors(exponents, logs, found, n_blocks):
+    """Standard errors from the means of groups of intervals, and of sequences; 0 where an exponent is -inf."""
     alive = np.isfinite(exponents)
     stderr = np.zeros(exponents.size)
-    stderr[alive] = block_error(logs[:, alive], n_blocks) / interval
-    return stderr
+    stderr[alive] = block_error(logs[:, alive], n_blocks)
+    if len(found.intervals) > 1:
+        counts = np.array(found.intervals)
+        means = np.array([part.mean(axis=0) for part in np.split(logs[:, alive], np.cumsum(counts)[:-1])])
+        away = (counts[:, None] / counts.sum()) * (means - logs[:, alive].mean(axis=0))
+        between = np.sqrt((away**2).sum(axis=0) * counts.size / (counts.size - 1))
+        stderr[alive] = np.maximum(stderr[alive], between)
+    return stderr / found.interval
 
 
-def _status(exponents, logs, interval, size, rule):
+def _status(exponents, logs, interval, walks, rule):
     """What to know about these numbers; the code is that of the gravest note."""
-    notes, code = [], "ok"
+    notes, code, size = [], "ok", walks.size
+    if walks.run is not None and walks.run.still():
+        code = "still"
+        notes.append("the inputs never change: these are the exponents of the network under a frozen input")
     n_dead = int(np.sum(~np.isfinite(exponents)))
     if n_dead:
         code = "dead_directions"
@@ -417,6 +361,9 @@ def _status(exponents, logs, interval, size, rule):
             f"{n_dead} exponents are -inf: directions that die, or shrink within an interval ({interval} steps) by more than "
             "rounding resolves"
         )
+    if walks.short:
+        code = "short"
+        notes.append(f"the inputs end early: {min(walks.steps)} of the {walks.asked} steps asked for are averaged over")
     spread = _largest_spread(logs)
     collapsed = interval > 1 and spread > np.log(_COLLAPSE)
     if collapsed:
@@ -433,7 +380,7 @@ def _status(exponents, logs, interval, size, rule):
         notes.append(f"the sum rule is violated: {rule[0]!r} from the frame, {rule[1]!r} from determinants, per step")
     if collapsed or violated:
         code = "inaccurate"
-    return Status(code, "; ".join(notes), ok=code in ("ok", "dead_directions"))
+    return Status(code, "; ".join(notes), ok=code in ("ok", "still", "dead_directions"))
 
 
 def _largest_spread(logs):

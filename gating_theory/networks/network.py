@@ -444,8 +444,12 @@ class Network:
         input: npt.ArrayLike | str = "noise",
         rng: Rng = None,
         trajectory: bool = False,
+        parameters: npt.ArrayLike | None = None,
     ) -> np.ndarray:
         """Run the network for a number of steps [T1].
+
+        A layer read from another library runs along a sequence x (T, I) with ``fields, sites = layer.drive(x)`` as
+        ``layer.network.run(state, T, fields, parameters=sites)``, or as ``layer.run(x)``.
 
         Parameters
         ----------
@@ -459,6 +463,9 @@ class Network:
             For the noise; not touched where there is none.
         trajectory : bool
             Return all states, the initial one first, rather than the last.
+        parameters : array, optional
+            Site parameters in place of this network's: (P, N), or (n_steps, P, N) for one set a step, with a batch (B, P, N) and
+            (n_steps, B, P, N). PyTorch's GRU gets the candidate's input through one of them.
 
         Returns
         -------
@@ -472,11 +479,12 @@ class Network:
         n_steps = integer("n_steps", n_steps)
         boolean("trajectory", trajectory)
         pattern_at = self.input_sequence(input, n_steps, rng)
+        network_at = self._parameter_sequence(parameters, n_steps)
         state = state.copy()
         states = [state]
         for t in range(n_steps):
             with np.errstate(over="ignore", invalid="ignore"):
-                new = self.advance(state, pattern_at(t))[1]
+                new = network_at(t).advance(state, pattern_at(t))[1]
             if not np.isfinite(new).all():
                 raise ConvergenceError(f"the state runs away: it is not finite after {t + 1} steps", estimate=state)
             state = new
@@ -532,6 +540,21 @@ class Network:
             return lambda t: array[t]
         pattern = self.as_input(array)
         return lambda t: pattern
+
+    def _parameter_sequence(self, parameters: npt.ArrayLike | None, n_steps: int) -> Callable[[int], Network]:
+        """The network with the site parameters of every step: a function of the step."""
+        if parameters is None:
+            return lambda t: self
+        array = real_array("parameters", parameters)
+        series = (n_steps, *self._parameters.shape)
+        if array.ndim == len(series):
+            if array.shape != series:
+                raise ValueError(f"parameters must have shape {series} where they change in time, got {array.shape}")
+            return lambda t: self.driven(parameters=array[t])
+        if self._batch is None and array.ndim != 2:
+            raise ValueError(f"parameters must have shape {series[1:]} or {series}, got {array.shape}")
+        one = self.driven(parameters=array)
+        return lambda t: one
 
     # --- linear algebra around a state
 

@@ -49,6 +49,7 @@ def plot_correlation_transient(
         ax.plot(one.times, c, color=colour, linestyle=_DASHES[one.tied], linewidth=1.4, zorder=3, label=label)
         if error.any():
             ax.fill_between(one.times, c - 2.0 * error, c + 2.0 * error, color=colour, alpha=0.2, linewidth=0.0, zorder=2)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("steps")
     ax.set_ylabel("correlation of two copies")
     ax.legend(loc="best", fontsize="small")

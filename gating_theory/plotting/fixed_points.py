@@ -78,7 +78,7 @@ def plot_fixed_points(
     if paths is not None:
         _draw_paths(ax, lines)
     ax.set_xlabel(f"PC 1 ({_percent(share[0])} of variance)")
-    ax.set_ylabel(f"PC 2 ({_percent(share[1])} of variance)")
+    ax.set_ylabel(f"PC 2 ({_percent(share[1])})")  # short: the picture may be flat
     _frame(ax, extent)
     legend_above(ax, 3)
     return ax

@@ -12,13 +12,15 @@ from ..gradients.growth import GradientGrowth
 from ..spectrum.singular.singular_values import SingularValues
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import instance, integer, real_array, real_numbers, shown
+from ..training.diagnosis import Diagnosis
+from ..training.gradients import DiagnosedGradients
 from .spectra import draw_spectrum
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, finite_eigenvalues, legend_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_singular_values", "plot_gradient_growth", "plot_pseudospectrum", "plot_singular_values"]
+__all__ = ["draw_singular_values", "plot_gradient_growth", "plot_gradients_by_lag", "plot_pseudospectrum", "plot_singular_values"]
 
 #: Colours of several growths, in order.
 _COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -175,9 +177,72 @@ def plot_gradient_growth(
         ax.plot(_finite(one.log10), color=colour, linestyle=_DASHES[one.weights], linewidth=1.4, zorder=3, label=label)
         if label in points:
             _draw_measured(ax, points[label], colour)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("steps")
-    ax.set_ylabel(r"$\log_{10}$ mean square of gradients")
+    ax.set_ylabel(r"$\log_{10}$ mean square gradient")
     ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_gradients_by_lag(
+    result: Diagnosis | DiagnosedGradients,
+    *,
+    growth: GradientGrowth | Mapping[str, GradientGrowth] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Mean squares of gradients by steps back along a run of a given network, with theory at the same sites beside [T9].
+
+    Parameters
+    ----------
+    result : Diagnosis that was made with inputs or states, or its ``gradients``
+    growth : GradientGrowth, or a mapping from labels to several, optional
+        Theory of an ensemble beside: from step 1 on, as far as lags go.
+    ax : matplotlib Axes, optional
+        Default: a new figure of one column's width.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError : another result, a diagnosis without gradients
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}), 20, rng=0)
+    >>> ax = gt.plotting.plot_gradients_by_lag(gt.diagnose(net, n_states=2))
+    >>> ax.get_xlabel()
+    'steps back'
+    """
+    found = result.gradients if isinstance(result, Diagnosis) else result
+    if not isinstance(found, DiagnosedGradients):
+        if found is None:
+            raise ValueError("result has no gradients: they are measured along sequences of at least two steps")
+        raise TypeError(f"result must be a Diagnosis or its gradients, got {shown(found)}")
+    several = {} if growth is None else _growths(growth, "ensemble")
+    ax = axes_or_new(ax, 2.6)
+    ax.axhline(0.0, color="0.7", linewidth=0.7, zorder=1)
+    lines: dict[str, tuple[dict[int, float], dict[str, Any]]] = {
+        "measured": (found.measured, {"color": BLACK, "marker": "o", "linestyle": "none", "zorder": 5}),
+        "theory at its sites": (found.tied, {"color": VERMILLION, "linestyle": "-", "zorder": 4}),
+        "fresh weights a step": (found.untied, {"color": VERMILLION, "linestyle": "--", "zorder": 3}),
+        "shuffled weights": (found.shuffled, {"color": "0.6", "marker": "s", "linestyle": ":", "zorder": 2}),
+    }
+    for label, (values, style) in lines.items():
+        if values:
+            logs = _finite(np.array(list(values.values())))
+            ax.plot(list(values), logs, label=label, linewidth=1.3, markersize=3.5, **style)
+    last = max(found.measured)
+    for i, (label, one) in enumerate(several.items()):
+        logs = _finite(one.log10)[1 : last + 1]
+        style = {"color": (BLUE, GREEN, PURPLE, ORANGE, SKY)[i % 5], "linestyle": _DASHES[one.weights], "linewidth": 1.0}
+        ax.plot(np.arange(1, 1 + logs.size), logs, label=label, zorder=3, **style)
+    ax.set_xscale("log")
+    ax.set_xlabel("steps back")
+    ax.set_ylabel(r"$\log_{10}$ mean square gradient")
+    ax.legend(loc="best", fontsize="small", frameon=False)
     return ax
 
 
@@ -211,10 +276,10 @@ def _draw_spike(ax, place, atom, values):
     ax.set_ylabel("share of singular values")
 
 
-def _growths(growth):
+def _growths(growth, of="theory"):
     """Growths by their labels."""
     if isinstance(growth, GradientGrowth):
-        return {f"theory, {growth.weights} weights": growth}
+        return {f"{of}, {growth.weights} weights": growth}
     items = dict(instance("growth", growth, Mapping, "from labels to results of gradient_growth"))
     if not items:
         raise ValueError("growth must have at least one entry, got none")

@@ -35,7 +35,7 @@ __all__ = ["draw_kinds", "draw_modes", "plot_mode_shares", "plot_modes"]
 
 #: How modes of a kind look: colour, marker, size in points.
 _STYLES: dict[str, tuple[str, str, float]] = {
-    "bulk": (SKY, ".", 3.0),
+    "bulk": (SKY, "o", 2.8),
     "leak": (GREEN, "s", 3.5),
     "random": (ORANGE, "^", 4.5),
     "learned": (VERMILLION, "o", 4.5),

@@ -24,6 +24,8 @@ _LEAST_FRACTION = 1e-5
 _TOP_QUANTILE = 0.998
 
 
+#: Where a colour bar stands, in units of the picture: left, bottom, width, height.
+_BAR = (1.04, 0.0, 0.05, 1.0)
 #: More decades than numbers have are no range of colours.
 _MOST_DECADES = 100.0
 
@@ -167,7 +169,8 @@ def plot_density(
     ax.set_xlim(x[0] - half_x, x[-1] + half_x)
     ax.set_ylim(y[0] - half_y, y[-1] + half_y)
     if colorbar:
-        ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > top).any() else "min")
+        beside = ax.inset_axes(_BAR)  # as high as the picture, whose units are equal
+        ax.figure.colorbar(mesh, cax=beside, label=r"density $\rho(\lambda)$", extend="both" if (density > top).any() else "min")
     return ax
 
 

@@ -37,7 +37,7 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     instance("result", result, Diagnosis)
     ax = axes_or_new(ax, 3.6)
     twins = finite_eigenvalues(result.shuffled_eigenvalues)
-    draw_cloud(ax, twins, "0.8", 1.5, zorder=1, label="shuffled weights")
+    draw_cloud(ax, twins, "0.75", 2.0, zorder=1, label="shuffled weights")
     draw_modes(ax, result.modes, result.spectrum, beside=[twins])
     return ax
 

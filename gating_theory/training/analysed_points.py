@@ -160,10 +160,10 @@ class FixedPointAnalysis:
     held : tuple of HeldFixedPoints, one for each input held
     driven : bool, whether input sequences were given
     n_sequences, n_steps : int
-        Input sequences and their length; without, the number of runs from random states and 0.
+        Input sequences and the length of the longest; without, the number of runs from random states and 0.
     trajectories : (n_steps + 1, B, d, N) array
-        States along the input sequences, the first one first: of as many sequences as two million numbers hold, at least one. Empty
-        without inputs.
+        States along the input sequences, the first one first; the last one of a shorter sequence stands after its end. Of as
+        many sequences as two million numbers hold, at least one. Empty without inputs.
     status : Status
         Code "ok" or, with ``ok`` False, "missing": at some input held a degree proves that fixed points are missing.
     """

@@ -58,7 +58,8 @@ class Design:
     status : Status
         Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached. They also
         say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``), and where
-        gradients of single networks scatter by more than a decade (``GradientGrowth.scatter``, of their matrices alone).
+        gradients of single networks scatter by more than a decade (``GradientGrowth.scatter``, of their matrices alone); of designs
+        made with ``memory``, where Lambda times the fluctuation of the gain is above 1 (``Promise.fluctuation``).
     size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     promise : Promise or None, what gradients do, of designs made with ``memory``
     """
@@ -134,6 +135,10 @@ def design(
     their own for what is written (an LSTM's input gate) this is shut as far as the other is open, b_i = -b_f, so that gains are of
     order one and c a leaky average of what is written. The rest stays as it is: ``given={"bias.o": 5}`` opens an LSTM's output
     gate, which a loss on h sees as a factor of sigma(b_o)^2. An MGU, whose slow gate also resets, needs a gain of T / kappa.
+    ``promise`` has what Adam may do with it: the largest learning rate, .1 / Lambda, and the eps that gradients have to be above.
+    kappa up to 3 is enough: small networks are then close to the onset as well, and clean recall (one event, then silence) does not
+    need the onset at all. With larger kappa networks of few units miss it, and the status says so: orthogonal matrices,
+    ``design(Ensemble(cell, matrices="orthogonal"), memory=T)``, do not.
 
     Else each target is solved for by one hyperparameter, one inside the other: the stability target by the gain of the
     candidate for every value of the others, gradients and slow fractions around it. Every unknown is scanned over its bounds
@@ -246,8 +251,8 @@ def _made(at, targets, solution, tol, search=None, promise=None):
     achieved = {target.label: at.quantity(target) for target in targets}
     missed = [target.label for target in targets if not abs(target.off(achieved[target.label])) <= tol]
     ranges = {} if search is None else search.ranges
-    steps = [int(target.time) for target in targets if target.name == "gradient"] + ([promise.n_steps] if promise else [])
-    limits = [_concentrated(at), *(_scattered(at, n_steps) for n_steps in steps)]
+    steps = [int(target.time) for target in targets if target.name == "gradient"]
+    limits = [_concentrated(at), *(_scattered(at, n_steps) for n_steps in steps), promise.warning if promise else ""]
     explained = "not reached" if search is None or not missed else search.explained(missed, achieved)
     return Design(
         ensemble=at.ensemble,
@@ -272,7 +277,7 @@ def _remembered(base, n_steps, kappa, held, size, tol):
         n_steps <= _FEW or kappa <= _SLOW
     ):  # of few steps all singular values of the product are known, and gates can be as slow there
         alike = State(base.replace(remembering(base, short, kappa, held)), "zero", size).spectrum, short
-    return _made(at, [Target("radius", None, 1.0)], solution, tol, promise=promise_of(at.spectrum, n_steps, alike))
+    return _made(at, [Target("radius", None, 1.0)], solution, tol, promise=promise_of(at.spectrum, n_steps, alike, at.n_units))
 
 
 def _concentrated(at):

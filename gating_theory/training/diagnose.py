@@ -48,8 +48,10 @@ _STARTS, _AMPLITUDES = 64, (0.3, 3.0)
 @underflow_is_zero
 def diagnose(
     source: Network | str | PathLike | Mapping[str, Any] | Any,
-    inputs: npt.ArrayLike | None = None,
+    inputs: npt.ArrayLike | Sequence[npt.ArrayLike] | Any = None,
     *,
+    lengths: npt.ArrayLike | None = None,
+    state: Any = None,
     layer: int = 0,
     direction: str = "forward",
     prefix: str | None = None,
@@ -82,9 +84,13 @@ def diagnose(
     ----------
     source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
         Whatever one of ``gating_theory.interop.readers`` knows.
-    inputs : array or tensor (T, I) or (T, B, I), optional
+    inputs : array or tensor (T, I) or (T, B, I), list of arrays (T_i, I), or PackedSequence, optional
         Input sequences; (B, T, I) with ``batch_first``, which modules know of themselves. Not for a Network, which has its
-        frozen input.
+        frozen input. Gradients and exponents are those of the longest four.
+    lengths : (B,) array of int, optional
+        Steps of each sequence of an array; what stands after them is not looked at.
+    state : array, (h_0, c_0) or dict, optional
+        What the layers begin in along the inputs, default zero, as for ``RecurrentWeights.record``.
     layer, direction, prefix, kind, nonlinearity, batch_first : as for ``read``
     initial : as ``source``, or (K, N, N) array, optional
         The same network before training, of which the same layer and direction are taken; of an array its matrices.
@@ -113,8 +119,7 @@ def diagnose(
     which = {"prefix": prefix, "kind": kind, "nonlinearity": nonlinearity}
     fed = None
     if isinstance(source, Network):
-        if inputs is not None:
-            raise ValueError("inputs cannot be given with a Network: it has its own frozen input (Network.driven)")
+        _refuse("a Network: it has its own frozen input (Network.driven)", inputs=inputs, lengths=lengths, state=state)
         _require_several(source)
         name, run = f"{source.cell.name} network", _free_run(source, rng)
         before = _before(initial, which, layer, direction)
@@ -126,13 +131,12 @@ def diagnose(
         _require_several(part.network)
         before = _before(initial, which, layer, direction)
         if inputs is None:
+            _refuse("no inputs: the network is then run from a random state", lengths=lengths, state=state)
             run, other = _free_run(part.network, rng), _free_run(shuffled(part.network, rng), rng)
         else:
-            recording = weights.record(inputs, layer, direction)
-            fed = recording.driven_ensemble()
-            run = _Run(part.network, recording.states, recording.at)
-            twin = part.with_network(shuffled(part.network, rng)).record(recording.inputs)
-            other = _Run(twin.layer.network, twin.states, twin.at)
+            run = weights.record(inputs, layer, direction, lengths, state)
+            fed = run.driven_ensemble()
+            other = part.with_network(shuffled(part.network, rng)).record(run.inputs, run.states[0], run.lengths)
     return _Report(name, run, other, fed, split_weights(run.network, before), taus, rng).make(n_states, progress)
 
 
@@ -152,12 +156,25 @@ def _require_several(network):
         raise ValueError(f"source has a hidden size of {network.n_units}: theory is about many units, at least 2 are needed")
 
 
-class _Run:
-    """States (T + 1, B, d, N) of a network, and ``at(times, sequences)``: the network under its input there, and its states."""
+def _refuse(with_what, **given):
+    """ValueError for arguments that mean nothing there."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} cannot be given with {with_what}")
 
-    def __init__(self, network, states, at):
-        self.network, self.states, self.at = network, states, at
+
+class _FreeRun:
+    """A run of a network under its frozen input, what a Recording is of one along sequences."""
+
+    def __init__(self, network, states):
+        self.network, self.states = network, states
         self.n_steps, self.n_sequences = states.shape[0] - 1, states.shape[1]
+        self.lengths = np.full(self.n_sequences, self.n_steps)
+
+    def at(self, times, sequences):
+        """The network at some points of the run, and its states."""
+        input = self.network.input
+        return self.network.driven(np.broadcast_to(input, (len(times), *input.shape))), self.states[times, sequences]
 
 
 def _free_run(net, rng):
@@ -165,29 +182,31 @@ def _free_run(net, rng):
     if net.batch is not None:
         raise ValueError(f"source must be a single network, got a batch of {net.batch}")
     state = net.run(net.random_state(rng), 2 * _FREE_STEPS, input="frozen")
-    states = net.run(state, _FREE_STEPS, input="frozen", trajectory=True)[:, None]
+    return _FreeRun(net, net.run(state, _FREE_STEPS, input="frozen", trajectory=True)[:, None])
 
-    def at(times, sequences):
-        return net.driven(np.broadcast_to(net.input, (len(times), *net.input.shape))), states[times, sequences]
 
-    return _Run(net, states, at)
+def _spread_times(lengths, first):
+    """The i-th of n times, spread from the first step that counts to the last, each within the length of its sequence."""
+    n = len(lengths)
+    return np.array([round(np.linspace(a, length - 1, n)[i]) for i, (a, length) in enumerate(zip(first, lengths))])
 
 
 class _Report:
     def __init__(self, name, run, other, fed, split, taus, rng):
         self.name, self.run, self.other, self.fed, self.split, self.taus, self.rng = name, run, other, fed, split, taus, rng
         self.driven = fed is not None
+        #: The first step of each sequence that is looked at: the first quarter of a driven one is a transient.
+        self.first = np.minimum(run.lengths // 4, run.lengths - 1) * self.driven
         self.theory = TheoryBeside(taus, run.network.n_units)
 
     def make(self, n_states, progress):
         run, net, split, theory = self.run, self.run.network, self.split, self.theory
-        first = min(run.n_steps // 4, run.n_steps - 1) if self.driven else 0
         size = net.cell.n_state * net.n_units
         require_memory(f"n_states = {n_states} and their eigenvalues", 16.0 * (8 * n_states * size + 8 * size**2))
-        times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
         sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
-        followed = min(_SEQUENCES, run.n_sequences)
-        with Progress(progress, 3 * n_states + 3 * followed + 5, "state") as tell:
+        times = _spread_times(run.lengths[sequences], self.first[sequences])
+        followed = np.argsort(-run.lengths, kind="stable")[:_SEQUENCES].tolist()
+        with Progress(progress, 3 * n_states + 3 * len(followed) + 5, "state") as tell:
             tell.note("modes")
             found, sites = self.modes(times, sequences, tell)
             tell.note("eigenvalues with shuffled weights")
@@ -218,7 +237,8 @@ class _Report:
             random = theory.mean_field(split.ensemble)
             under_input, exponent = self.under_input() if self.driven else (None, math.nan)
             tell(1)
-            ends = self.ends(first) if np.mean(growth) <= 0.0 else None
+            lyapunov = float(np.average(growth, weights=run.lengths[followed]))
+            ends = self.ends() if lyapunov <= 0.0 else None
             tell(1)
         n = len(growth)
         result = Diagnosis(
@@ -231,13 +251,14 @@ class _Report:
             driven=self.driven,
             n_steps=run.n_steps,
             n_sequences=run.n_sequences,
+            shortest=int(run.lengths.min()),
             shuffled_eigenvalues=twins,
             actual=counted_modes(modes.eigenvalues, self.taus),
             bulk=counted_modes(modes.bulk_eigenvalues, self.taus),
             from_sites=mean_summary([s for s in from_sites if s is not None]),
             shuffled=counted_modes(twins, self.taus),
             random=random,
-            lyapunov=float(np.mean(growth)),
+            lyapunov=lyapunov,
             lyapunov_stderr=float(np.std(growth, ddof=1) / np.sqrt(n)) if n > 1 and np.isfinite(growth).all() else float("nan"),
             gradient=back.typical(lags),
             gradients=gradients,
@@ -282,11 +303,11 @@ class _Report:
         gains = {f"gain.{name}": gain for name, gain in bulk.gain.items()}
         return self.theory.under_input(ensemble.replace(gains).with_matrices(bulk.matrices), self.rng)
 
-    def ends(self, first):
+    def ends(self):
         """Where the network ends without input, from visited states or, where there were no inputs, random ones."""
         run, net = self.run, self.run.network
         if self.driven:
-            visited = run.states[first + 1 :].reshape(-1, *run.states.shape[2:])
+            visited = run.states[1:][run.running & (np.arange(run.n_steps)[:, None] >= self.first)]
             starts = visited[self.rng.permutation(len(visited))[:_STARTS]]
         else:
             low, high = np.log(_AMPLITUDES)

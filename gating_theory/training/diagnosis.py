@@ -68,7 +68,7 @@ class Diagnosis:
     overlaps : dict, {(field, field): correlation of their matrices' entries}
     origin : WeightOrigin, whether the weights look as initialised or as trained, and how sure that is
     driven : bool, whether the states were taken along given inputs
-    n_steps, n_sequences : int, length of the run, how many runs or input sequences
+    n_steps, n_sequences : int, length of the run or the longest input sequence, how many runs or input sequences
     actual : ModeSummary of the eigenvalues
     bulk : ModeSummary of the eigenvalues without the learned part of the weights, at the same sites
     from_sites : ModeSummary by theory, from the sites of the same states and the gains of the random part: what random matrices of
@@ -81,7 +81,8 @@ class Diagnosis:
     random_lyapunov, input_correlation : float
         Largest exponent of that network; correlation of real inputs at one step and the next, 0 where they are white.
     lyapunov, lyapunov_stderr : float
-        Largest Lyapunov exponent per step along the run, with its standard error over sequences (nan for a single one).
+        Largest Lyapunov exponent per step along the run, sequences weighted by their length, with its standard error over
+        sequences (nan for a single one).
     gradient : dict, {lag: mean natural log of the factor by which a random gradient has grown that many steps back}
         What is typical; the mean square of the factor, which theory gives, is larger, for few gradients make most of it.
     gradients : DiagnosedGradients, mean squares by lag: measured, by theory, and with shuffled weights
@@ -98,6 +99,7 @@ class Diagnosis:
     status : Status
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at, with the gains and laws of the random part
+    shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
     """
 
     source: str
@@ -129,6 +131,7 @@ class Diagnosis:
     random_driven: ModeSummary | None = None
     random_lyapunov: float = math.nan
     input_correlation: float = math.nan
+    shortest: int | None = None
 
     @property
     def network(self) -> Network:
@@ -188,6 +191,7 @@ class Diagnosis:
             "n_states": self.n_states,
             "n_steps": self.n_steps,
             "n_sequences": self.n_sequences,
+            "shortest": self.n_steps if self.shortest is None else self.shortest,
             "actual": self.actual.as_dict(),
             "bulk": self.bulk.as_dict(),
             "from_sites": self.from_sites.as_dict(),

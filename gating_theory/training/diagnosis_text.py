@@ -57,7 +57,12 @@ def diagnosis_text(d: Any) -> str:
     d : Diagnosis
     """
     net = d.network
-    along = f"along {counted(d.n_sequences, 'input sequence')} of {counted(d.n_steps, 'step')}" if d.driven else "without input"
+    shorter = f"{d.shortest} to " if d.shortest is not None and d.shortest < d.n_steps else ""
+    along = (
+        f"along {counted(d.n_sequences, 'input sequence')} of {shorter}{counted(d.n_steps, 'step')}"
+        if d.driven
+        else "without input"
+    )
     lines = [f"{d.source}: {net.n_units} units, cell {net.cell.name}, {along}"]
     lines += ["", "recurrent weights        gain    bulk  learned    bias  spread  kurtosis  radius/gain  norm/gain  symmetry"]
     bias, spread = d.ensemble.bias, d.ensemble.bias_std
@@ -105,7 +110,7 @@ def diagnosis_text(d: Any) -> str:
     lines += ["", *str(d.modes).splitlines()]
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
     beside = "" if math.isnan(d.random_lyapunov) else f"; random networks under such input: {d.random_lyapunov:.4f}"
-    lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step{beside}"]
+    lines += ["", f"largest Lyapunov exponent over {shorter}{d.n_steps} steps: {d.lyapunov:.4f}{error} per step{beside}"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
     lines += ["", *str(d.gradients).splitlines()]
     lines.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,11 @@ _KEPT = 2_000_000
 @underflow_is_zero
 def fixed_point_analysis(
     source: Network | str | PathLike | Mapping[str, Any] | Any,
-    inputs: npt.ArrayLike | None = None,
+    inputs: npt.ArrayLike | Sequence[npt.ArrayLike] | Any = None,
     held: npt.ArrayLike | None = None,
     *,
+    lengths: npt.ArrayLike | None = None,
+    state: Any = None,
     n_starts: int = 64,
     n_steps: int = 1000,
     n_modes: int = 8,
@@ -79,13 +81,17 @@ def fixed_point_analysis(
     ----------
     source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
         Whatever one of ``gating_theory.interop.readers`` knows.
-    inputs : array or tensor (T, I) or (T, B, I), optional
-        Input sequences, run from the zero state; (B, T, I) with ``batch_first``, which modules know of themselves. For a Network
+    inputs : array or tensor (T, I) or (T, B, I), list of arrays (T_i, I), or PackedSequence, optional
+        Input sequences; (B, T, I) with ``batch_first``, which modules know of themselves. For a Network
         patterns of its fields in place of its frozen input, (T, K, N) or (T, B, K, N). Default: runs begin in ``n_starts`` random
         states.
     held : array (I,) or (n, I), optional
         Input vectors of this layer that are held for ever, each analysed by itself; for a Network patterns (K, N) or (n, K, N).
         Default: none, the vector 0; a Network its frozen input.
+    lengths : (B,) array of int, optional
+        Steps of each sequence of an array; what stands after them is not looked at. Not for a Network.
+    state : array, (h_0, c_0) or dict, optional
+        What the layers begin in along the inputs, default zero, as for ``RecurrentWeights.record``. Not for a Network.
     n_starts : int >= 1
         So many random starts of Newton's method, and as many visited states.
     n_steps : int >= 1
@@ -129,8 +135,10 @@ def fixed_point_analysis(
         weights = readers.weights_of(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity, batch_first=batch_first)
         subject = _GivenLayer(weights, layer, direction)
     patterns = subject.held(held)
-    visited = None if inputs is None else subject.states(inputs)
-    analysis = _Analysis(subject, visited, options, n_steps, n_modes, rng)
+    if inputs is None and not (lengths is None and state is None):
+        raise ValueError(f"{'state' if lengths is None else 'lengths'} cannot be given without inputs")
+    visited, runs = (None, None) if inputs is None else subject.states(inputs, lengths, state)
+    analysis = _Analysis(subject, visited, runs, options, n_steps, n_modes, rng)
     with Progress(progress, 3 * len(patterns), "part") as tell:
         found = tuple(analysis.at(pattern, tell) for pattern in patterns)
     lacking = [f"{i}: {one.points.status}" for i, one in enumerate(found) if not one.points.status.ok]
@@ -159,10 +167,10 @@ class _GivenLayer:
         held = np.zeros(size) if held is None else real_array("held", held)
         return _several(held, (size,), "(I,) or (n, I)")
 
-    def states(self, inputs):
-        x = self.weights.sequences(inputs)
-        _require_room(len(x), x.shape[1], self.network)
-        return self.weights.record(inputs, *self.which).states
+    def states(self, inputs, lengths, state):
+        """States along the sequences, the last one of each standing after its end, and which of the steps it runs."""
+        recording = self.weights.record(inputs, *self.which, lengths, state)
+        return recording.states, recording.running
 
     def drive(self, pattern):
         return self.layer.drive(pattern)
@@ -180,7 +188,10 @@ class _GivenNetwork:
         held = self.network.input if held is None else real_array("held", held)
         return _several(held, self.network.input.shape, "(K, N) or (n, K, N)")
 
-    def states(self, inputs):
+    def states(self, inputs, lengths, state):
+        for name, value in {"lengths": lengths, "state": state}.items():
+            if value is not None:
+                raise ValueError(f"{name} cannot be given with a Network: its patterns are of one length and it begins in zero")
         net, x = self.network, real_array("inputs", inputs)
         shape = net.input.shape
         x = x[:, None] if x.ndim == 3 else x
@@ -189,15 +200,16 @@ class _GivenNetwork:
             raise ValueError(f"inputs must have shape (T, {k}, {n}) or (T, B, {k}, {n}), got {np.shape(inputs)}")
         _require_room(len(x), x.shape[1], net)
         batch = net.driven(x[0])
-        return batch.run(np.zeros((x.shape[1], net.cell.n_state, net.n_units)), len(x), input=x, trajectory=True)
+        zero = np.zeros((x.shape[1], net.cell.n_state, net.n_units))
+        return batch.run(zero, len(x), input=x, trajectory=True), np.ones(x.shape[:2], dtype=bool)
 
     def drive(self, pattern):
         return pattern, self.network.parameters
 
 
 class _Analysis:
-    def __init__(self, subject, visited, options, n_steps, n_modes, rng):
-        self.subject, self.visited, self.options, self.rng = subject, visited, options, rng
+    def __init__(self, subject, visited, runs, options, n_steps, n_modes, rng):
+        self.subject, self.visited, self.running, self.options, self.rng = subject, visited, runs, options, rng
         self.n_steps, self.n_modes = n_steps, n_modes
 
     def at(self, held, tell):
@@ -254,7 +266,7 @@ class _Analysis:
     def some_visited(self, net):
         if self.visited is None:
             return np.zeros((0, net.cell.n_state, net.n_units))
-        every = self.visited[1:].reshape(-1, *self.visited.shape[2:])
+        every = self.visited[1:][self.running]
         return every[self.rng.permutation(len(every))[: self.options.n_starts]]
 
     def ends(self, net, starts, apart=False):

@@ -27,9 +27,11 @@ _LN10 = math.log(10.0)
 
 
 class Steps(Protocol):
-    """A run of a network: ``n_steps`` steps of some sequences, and the network with its states at given ones of them."""
+    """A run of a network: some sequences of ``lengths`` steps, and the network with its states at given ones of them."""
 
-    n_steps: int
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) array of int, steps of each sequence."""
 
     def at(self, times: Sequence[int], sequences: Sequence[int]) -> tuple[Network, np.ndarray]:
         """The network under its input there, and its states.
@@ -80,9 +82,12 @@ class DiagnosedGradients:
 
 @dataclass(frozen=True)
 class Backwards:
-    """Random gradients sent back: ``logs`` (sequences, vectors, T), natural logs of the factors they have grown by."""
+    """Random gradients sent back: ``logs`` of each sequence, (vectors, its steps), natural logs of the factors they have grown by.
 
-    logs: np.ndarray
+    At a lag those sequences count that are as long.
+    """
+
+    logs: tuple[np.ndarray, ...]
 
     def typical(self, lags: Sequence[int]) -> dict[int, float]:
         """{lag: mean natural log of the factor}.
@@ -91,8 +96,7 @@ class Backwards:
         ----------
         lags : sequence of int
         """
-        mean = self.logs.mean(axis=(0, 1))
-        return {lag: float(mean[lag - 1]) for lag in lags}
+        return {lag: float(self._at(lag).mean()) for lag in lags}
 
     def mean_square(self, lags: Sequence[int]) -> dict[int, float]:
         """{lag: log10 of the mean square of the factor}.
@@ -101,7 +105,11 @@ class Backwards:
         ----------
         lags : sequence of int
         """
-        return {lag: _log10_mean(2.0 * self.logs[:, :, lag - 1]) for lag in lags}
+        return {lag: _log10_mean(2.0 * self._at(lag)) for lag in lags}
+
+    def _at(self, lag):
+        """(sequences, vectors) logs at a lag."""
+        return np.array([logs[:, lag - 1] for logs in self.logs if logs.shape[1] >= lag])
 
 
 def _log10_mean(logs):
@@ -125,83 +133,87 @@ def lags_of(n_steps: int) -> list[int]:
 
     Parameters
     ----------
-    n_steps : int, of the run
+    n_steps : int, of the longest sequence
     """
     return sorted({lag for lag in _LAGS if lag < n_steps} | {n_steps})
 
 
-def forwards(run: Steps, n_sequences: int, rng: np.random.Generator) -> np.ndarray:
+def forwards(run: Steps, followed: Sequence[int], rng: np.random.Generator) -> np.ndarray:
     """Growth rates per step of a random tangent vector along each sequence: (B,), natural logs.
 
     Parameters
     ----------
     run : Steps
-    n_sequences : int, B
+    followed : sequence of int, B sequences
     rng : numpy Generator
     """
     rates = []
-    for b in range(n_sequences):
-        vector, growth = None, 0.0
-        for t in range(run.n_steps):
+    for b in followed:
+        vector, growth, length = None, 0.0, int(run.lengths[b])
+        for t in range(length):
             net, state = run.at([t], [b])
             jacobian = net.jacobian(state)[0]
             vector = _directions(len(jacobian), 1, rng) if vector is None else vector
             vector, log = _grown(jacobian @ vector)
             growth += float(log[0])
-        rates.append(growth / run.n_steps)
+        rates.append(growth / length)
     return np.array(rates)
 
 
-def backwards(run: Steps, n_sequences: int, rng: np.random.Generator, tell: Callable[[int], None]) -> Backwards:
+def backwards(run: Steps, followed: Sequence[int], rng: np.random.Generator, tell: Callable[[int], None]) -> Backwards:
     """Random gradients at the end of each sequence, sent back to its beginning.
 
     Parameters
     ----------
     run : Steps
-    n_sequences : int
+    followed : sequence of int, the sequences
     rng : numpy Generator
     tell : called with 1 after each sequence
     """
-    logs = np.zeros((n_sequences, _VECTORS, run.n_steps))
-    for b in range(n_sequences):
-        gradients = None
-        for k in range(run.n_steps):
-            net, state = run.at([run.n_steps - 1 - k], [b])
+    every = []
+    for b in followed:
+        gradients, length = None, int(run.lengths[b])
+        logs = np.zeros((_VECTORS, length))
+        for k in range(length):
+            net, state = run.at([length - 1 - k], [b])
             jacobian = net.jacobian(state)[0]
             gradients = _directions(len(jacobian), _VECTORS, rng) if gradients is None else gradients
-            gradients, logs[b, :, k] = _grown(jacobian.T @ gradients)
+            gradients, logs[:, k] = _grown(jacobian.T @ gradients)
+        every.append(np.cumsum(logs, axis=1))
         tell(1)
-    return Backwards(np.cumsum(logs, axis=2))
+    return Backwards(tuple(every))
 
 
 def theory_along(
     run: Steps,
-    n_sequences: int,
+    followed: Sequence[int],
     lags: Sequence[int],
     tell: Callable[[int], None],
     sites_at: Callable[[Network, np.ndarray], Sites],
 ) -> tuple[dict[int, float], dict[int, float]]:
     """({lag: log10}, {lag: log10}) of the mean square back from the end, tied and untied, at the sites of the run [T9].
 
-    Lags beyond 300 steps, and those at which a path loses its digits, are left out.
+    Lags beyond 300 steps, and those at which a path loses its digits, are left out. At a lag those sequences count that are as
+    long.
 
     Parameters
     ----------
     run : Steps
-    n_sequences : int, over which it is averaged
+    followed : sequence of int, the sequences over which it is averaged
     lags : sequence of int
     tell : called with 1 after each sequence
     sites_at : the sites of a network at its states, with the gains that theory is to use
     """
     known = [lag for lag in lags if lag <= _LONGEST]
     found: dict[str, dict[int, list[float]]] = {weights: {lag: [] for lag in known} for weights in ("tied", "untied")}
-    for b in range(n_sequences):
-        longest = max(known, default=0)
-        times = range(run.n_steps - longest, run.n_steps)
+    for b in followed:
+        length = int(run.lengths[b])
+        reached = [lag for lag in known if lag <= length]
+        times = range(length - max(reached, default=0), length)
         sites = [sites_at(net, state) for net, state in (run.at([t], [b]) for t in times)]
         path = site_paths(sites)[0] if sites else None
         for weights, logs in found.items():
-            for lag in known:
+            for lag in reached:
                 logs[lag].append(_growth(path, lag, weights))
         tell(1)
     tied, untied = (

@@ -36,8 +36,14 @@ def test_diagnose_command(tmp_path, capsys):
     np.savez(tmp_path / "two.npz", a=1)
     assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "two.npz")]) == 2
     assert "archive" in capsys.readouterr().err
+    np.savez(tmp_path / "ragged.npz", inputs=np.ones((6, 2, 2)), lengths=[6, 4])
+    assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "ragged.npz"), "--n-states", "1"]) == 0
+    assert "along 2 input sequences of 4 to 6 steps" in capsys.readouterr().out
     for name, write, words in (
-        ("text.npy", lambda path: path.write_text("no numbers"), "not a .npy file of numbers, or only a part"),
+        ("text.npy", lambda path: path.write_text("no numbers"), "not a .npy or .npz file of numbers, or only a part"),
+        ("part.npz", lambda path: path.write_bytes((tmp_path / "two.npz").read_bytes()[:40]), "not a .npy or .npz file"),
+        ("objects.npz", lambda path: np.savez(path, inputs=np.array([None])), "not a .npy or .npz file of numbers"),
+        ("long.npz", lambda path: np.savez(path, inputs=np.ones((4, 1, 2)), lengths=[5]), "lengths[0] must be at most the 4 steps"),
         ("complex.npy", lambda path: np.save(path, np.ones((2, 3), complex)), r"real numbers, got complex128 of shape (2, 3)"),
     ):
         write(tmp_path / name)

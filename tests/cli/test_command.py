@@ -49,6 +49,7 @@ from gating_theory.mean_field.fixed_points import fixed_points_of_each
         (("validate", "--n-units", "3"), "50"),
         (("validate", "--cell", "missing.py:cell"), "there is no file 'missing.py'"),
         (("spectrum", "--cell", "missing.py:cell"), "there is no file 'missing.py'"),
+        (("read", "missing.pt"), "there is no file 'missing.pt'"),
         (("diagnose", "missing.pt"), "there is no file 'missing.pt'"),
         (("diagnose", __file__, "--inputs", "missing.npy"), "there is no file 'missing.npy'"),
         (("portrait", "missing.json"), "there is no file 'missing.json'"),

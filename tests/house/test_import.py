@@ -8,7 +8,7 @@ import pytest
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh")
 _CELLS += ("LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET", "KCS", "KCSFast")
 _COMMANDS = ("spectrum", "gradients", "phase-diagram", "dmft", "chaos", "echo", "derive")
-_COMMANDS += ("validate", "figures", "diagnose", "portrait")
+_COMMANDS += ("validate", "figures", "read", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 
@@ -73,6 +73,7 @@ def test_unknown_names():
         "nonsense",
         *(f"{command} --help" for command in _COMMANDS),
         *(f"{command} --nonsense" for command in _COMMANDS),
+        "read missing.pt",
         "diagnose missing.pt",
         "diagnose {there} --inputs missing.npy",
         "portrait missing.json",

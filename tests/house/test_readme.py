@@ -13,18 +13,19 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "README.md": (1, 6),
     "CONTRIBUTING.md": (1, 0),
-    "docs/tour.md": (14, 10),
+    "docs/tour.md": (15, 13),
     "docs/finite_size.md": (4, 6),
     "docs/matrices.md": (9, 13),
-    "docs/gradients.md": (3, 9),
+    "docs/gradients.md": (4, 12),
     "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
     "docs/copies.md": (4, 6),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (5, 5),
+    "docs/checkpoint.md": (8, 15),
     "docs/trained.md": (8, 9),
+    "docs/models.md": (4, 4),
     "docs/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -98,6 +99,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "phase-diagram",
         "derive",
         "validate",
+        "read",
         "diagnose",
         "figures",
         "portrait",
@@ -106,7 +108,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
     for words in found:
         for name in words:
-            if name.endswith((".pt", ".npy", ".json")):  # files to read have to be there
+            if name.endswith((".pt", ".npy", ".npz", ".json")):  # files to read have to be there
                 (tmp_path / name).touch()
         options = parser().parse_args(words[1:])  # SystemExit if not
         assert callable(options.run)

@@ -15,7 +15,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 import gating_theory as gt
-from gating_theory.interop.torch import from_state_dict, init_, init_chrono_, init_orthogonal_
+from gating_theory.interop.layers import Recording, RecurrentLayer, RecurrentWeights
+from gating_theory.interop.sequences import Sequences
+from gating_theory.interop.stacks import Stack, StackRecording
+from gating_theory.interop.torch import from_state_dict, init_
 
 version: str = gt.__version__
 
@@ -31,7 +34,7 @@ gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
 halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
-orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
+orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.Uniform(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
 few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
 memory_part: gt.LowRank = gt.LowRank({"h": 1}, covariance=[[1.5, 2.6], [2.6, 5.0]])
@@ -154,6 +157,12 @@ planted, rest = gt.Network.planted(points[-1], 100, rng=0)
 state: np.ndarray = net.run(net.random_state(rng=1), 50)
 eigenvalues: np.ndarray = planted.eigenvalues(rest)
 exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng=0)
+shown_series: np.ndarray = np.zeros((50, 3, 100))
+shown_states: np.ndarray = net.run(state, 50, shown_series, trajectory=True, parameters=np.zeros((50, 0, 100)))
+conditional: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, inputs=shown_series, parameters=None, rng=0)
+in_windows: gt.FiniteTimeExponents = gt.finite_time_exponents(net, 5, k=2, inputs=shown_series)
+nine_of_ten: np.ndarray = in_windows.quantiles([0.05, 0.95]) + in_windows.power * in_windows.diffusion
+each_sequence: np.ndarray = conditional.by_sequence[: conditional.n_sequences]
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 split: gt.SplitWeights = gt.split_weights(net, initial=planted)
 learned_part: gt.SplitField = split.fields["h"]
@@ -167,8 +176,13 @@ learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_
 
 # --- training
 
-libraries: gt.Defaults = gt.defaults(10)
-shallow: gt.Default = libraries["torch RNN"]
+libraries: gt.InitialisationTable = gt.defaults(10)
+shallow: gt.InitialisationRow = libraries["torch RNN"]
+slow_biases: gt.Initialisation = gt.chrono(gt.LSTM, 100, gain=1.0)
+beside: gt.InitialisationTable = gt.compare_initialisations(
+    [slow_biases, gt.gilboa(gt.LSTM, bias=5.0), gt.orthogonal(gt.LSTM, bias={"f": 1.0}), gt.Ensemble(gt.LSTM)], 10
+)
+stands: list[float] = [row.learning_rate for row in beside] + [row.log10_eps for row in beside]
 for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
@@ -185,9 +199,27 @@ at_first: gt.HeldFixedPoints = resting[0]
 attractors: np.ndarray = at_first.stable
 under_first: gt.Network = resting.network_at(0)
 
-layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
-layer = init_orthogonal_(init_(layer, plan))
+layer = init_(torch.nn.GRU(3, 100), gt.chrono(gt.GRUResetAfter, 200.0), rng=0, what="biases")
+layer = init_(init_(layer, plan), shallow, what="weights")
 trained: gt.Network = from_state_dict(layer.state_dict())
+held_weights: gt.Contents = gt.read(
+    layer, kind="GRU", nonlinearity=None, batch_first=False, names=None, order=None, transposed=False
+)
+as_read: gt.Network = held_weights.layer(0, "forward", prefix="").network
+module_weights: RecurrentWeights = held_weights.weights("")
+ragged: Sequences = module_weights.sequences([np.zeros((5, 3)), np.zeros((3, 3))], lengths=[4, 2])
+along_data: Recording = module_weights.record(ragged.array, 0, "forward", lengths=[4, 2], state=np.zeros((1, 2, 100)))
+last_outputs: np.ndarray = along_data.outputs[along_data.running]
+one_layer: RecurrentLayer = along_data.layer
+by_input: np.ndarray = one_layer.input_jacobian(along_data.states[0, 0], np.zeros(3))
+on_top: Stack = held_weights.stack()
+stacked_run: StackRecording = on_top.record(ragged.array, lengths=[4, 2], state=on_top.zero_state())
+stack_states, stack_input = stacked_run.at([1], [0])
+whole_jacobian: np.ndarray = on_top.jacobian(stack_states, stack_input)
+union: list[np.ndarray] = [*on_top.layer_eigenvalues(stack_states, stack_input), on_top.singular_values(stack_states, stack_input)]
+along_lengths: gt.Diagnosis = gt.diagnose(layer, [np.zeros((5, 3)), np.zeros((3, 3))], state=np.zeros((1, 2, 100)))
+shortest_steps: int | None = along_lengths.shortest
+n_modules: int = len(held_weights) + len(held_weights.names) + held_weights.weights("").n_layers
 
 # --- theory against networks
 
@@ -285,6 +317,11 @@ axes = gt.plotting.plot_pseudospectrum(spectrum, [0.1, 0.3])
 axes = gt.plotting.plot_correlation_transient({"tied": meeting}, "h")
 axes = gt.plotting.plot_pair(pair, "h")
 axes = gt.plotting.plot_autocorrelation({"chaos": moving}, "h", spectrum=True)
+axes = gt.plotting.plot_gradients_by_lag(findings, growth=gt.gradient_growth(spectrum, 10))
+axes = gt.plotting.plot_lyapunov_spectrum({"alone": exponents, "driven": conditional})
+axes = gt.plotting.plot_finite_time_exponents(in_windows, which=1, by_length=True)
+small_pictures: list[Axes] = gt.plotting.plot_eigenvalues_along(np.zeros((5, 3), dtype=complex), [0, 4], ax=[axes, axes])
+gt.plotting.animate_eigenvalues(np.zeros((5, 3), dtype=complex), interval=50.0).save("eigenvalues.gif", writer="pillow")
 axes = gt.plotting.plot_gradient_growth({"tied": gt.gradient_growth(spectrum, 10)})
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)

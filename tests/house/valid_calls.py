@@ -15,7 +15,7 @@ import torch
 
 import gating_theory as gt
 from gating_theory import plotting
-from gating_theory.interop import initialise, layers, layouts, readers
+from gating_theory.interop import initialise, layers, layouts, readers, stacks
 from gating_theory.interop import torch as bridge
 
 
@@ -28,6 +28,10 @@ class Things:
     @cached_property
     def folder(self):
         return tempfile.mkdtemp()
+
+    @cached_property
+    def contents(self):
+        return gt.read(self.module)
 
     @cached_property
     def split(self):
@@ -131,6 +135,14 @@ class Things:
     @cached_property
     def layer(self):
         return self.weights.layer()
+
+    @cached_property
+    def stack(self):
+        return readers.weights_of(torch.nn.GRU(2, 5, 2)).stack()
+
+    @property
+    def stacked(self):
+        return {"state": self.stack.zero_state(), "x": np.zeros(2)}
 
     @cached_property
     def recording(self):
@@ -584,7 +596,10 @@ CALLS = {
         {"state": t.state, "directions": np.ones((1, 6)), "input": np.zeros((3, 6)), "fields": t.net.fields(t.state)},
     ),
     "Network.random_state": lambda t: (t.net.random_state, {"rng": 0, "scale": 1.0}),
-    "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
+    "Network.run": lambda t: (
+        t.net.run,
+        {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True, "parameters": np.zeros((0, 6))},
+    ),
     "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
     "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
     "predicted_outliers": lambda t: (
@@ -617,6 +632,8 @@ CALLS = {
             "net": t.net,
             "k": 2,
             "n_steps": 20,
+            "inputs": np.ones((30, 3, 6)),
+            "parameters": np.ones((30, 0, 6)),
             "state": t.state,
             "transient": 5,
             "tangent_transient": 5,
@@ -625,6 +642,12 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "finite_time_exponents": lambda t: (
+        gt.finite_time_exponents,
+        {"net": t.net, "window": 3, "k": 2, "n_steps": 20, "inputs": np.ones((30, 3, 6)), "parameters": np.ones((30, 0, 6))}
+        | {"state": t.state, "transient": 5, "tangent_transient": 5, "rng": 0, "progress": None},
+    ),
+    "FiniteTimeExponents.quantiles": lambda t: (gt.finite_time_exponents(t.net, 2, n_steps=8, rng=0).quantiles, {"q": [0.1, 0.9]}),
     # sweeps, files
     "phase_diagram": lambda t: (
         gt.phase_diagram,
@@ -663,10 +686,27 @@ CALLS = {
         | {"memory": None, "kappa": None},
     ),
     "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
+    "compare_initialisations": lambda t: (
+        gt.compare_initialisations,
+        {"initialisations": [gt.Ensemble(gt.GRU)], "n_steps": 3},
+    ),
+    "chrono": lambda t: (gt.chrono, {"cell": gt.GRU, "longest": 10.0, "gain": 1.0}),
+    "gilboa": lambda t: (gt.gilboa, {"cell": gt.GRU, "bias": 5.0, "gain": 1e-5}),
+    "orthogonal": lambda t: (gt.orthogonal, {"cell": gt.GRU, "gain": 1.0, "stacked": False, "bias": {"z": 1.0}}),
+    "Initialisation": lambda t: (
+        gt.Initialisation,
+        {"name": "own", "ensemble": gt.Ensemble(gt.GRU), "source": "here", "chrono": {"z": 1.0}, "longest": 10.0, "vanishing": 1.0},
+    ),
+    "Initialisation.draw": lambda t: (
+        gt.orthogonal(gt.GRUResetAfter).draw,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "rng": np.random.default_rng(0)},
+    ),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
         | {
+            "lengths": [8, 5, 2],
+            "state": np.zeros((1, 3, 5)),
             "nonlinearity": None,
             "batch_first": None,
             "initial": t.module,
@@ -680,7 +720,8 @@ CALLS = {
         gt.fixed_point_analysis,
         {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
         | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None}
+        | {"lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
     "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layouts.rows_by_name": lambda t: (
@@ -689,30 +730,46 @@ CALLS = {
     ),
     "interop.layouts.layout_of": lambda t: (layouts.layout_of, {"kind": "GRU"}),
     "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
-    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs, "lengths": [8, 5, 2]}),
     "interop.layers.RecurrentWeights.record": lambda t: (
         t.weights.record,
-        {"inputs": t.inputs, "layer": 0, "direction": "forward"},
+        {"inputs": t.inputs, "layer": 0, "direction": "forward", "lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
+    ),
+    "interop.layers.RecurrentLayer.input_jacobian": lambda t: (
+        t.layer.input_jacobian,
+        {"state": np.zeros((1, 5)), "x": np.zeros(2)},
     ),
     "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
-    "interop.layers.RecurrentLayer.record": lambda t: (t.layer.record, {"x": t.inputs, "state": np.zeros((3, 1, 5))}),
+    "interop.layers.RecurrentLayer.record": lambda t: (
+        t.layer.record,
+        {"x": t.inputs, "state": np.zeros((3, 1, 5)), "lengths": [8, 5, 2]},
+    ),
+    "interop.layers.RecurrentLayer.fed": lambda t: (t.layer.fed, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
+    "interop.layers.RecurrentLayer.run": lambda t: (t.layer.run, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
-    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
+    "read": lambda t: (
+        gt.read,
+        {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
+        | {"transposed": False},
     ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
+    "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
+    "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
+    "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
+    "interop.stacks.Stack.layer_eigenvalues": lambda t: (t.stack.layer_eigenvalues, t.stacked),
+    "interop.stacks.Stack.eigenvalues": lambda t: (t.stack.eigenvalues, t.stacked),
+    "interop.stacks.Stack.singular_values": lambda t: (t.stack.singular_values, t.stacked),
+    "interop.stacks.Stack.record": lambda t: (
+        t.stack.record,
+        {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
     ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
+    "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
+    "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "Contents.stack": lambda t: (lambda prefixes: t.contents.stack(prefixes), {"prefixes": ""}),
+    "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
+    "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
@@ -727,12 +784,7 @@ CALLS = {
     ),
     "interop.torch.init_": lambda t: (
         bridge.init_,
-        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
-    ),
-    "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
-    "interop.torch.init_orthogonal_": lambda t: (
-        bridge.init_orthogonal_,
-        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "what": "both"},
     ),
     # flows
     "GRUFlow": lambda t: (
@@ -981,6 +1033,26 @@ CALLS = {
         plotting.plot_mode_shares,
         {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
     ),
+    "plotting.plot_lyapunov_spectrum": lambda t: (
+        plotting.plot_lyapunov_spectrum,
+        {"result": gt.lyapunov_spectrum(t.net, n_steps=10, rng=0), "ax": t.ax},
+    ),
+    "plotting.plot_finite_time_exponents": lambda t: (
+        plotting.plot_finite_time_exponents,
+        {"result": gt.finite_time_exponents(t.net, 2, n_steps=80, rng=0), "which": 0, "by_length": True, "ax": t.ax},
+    ),
+    "plotting.plot_gradients_by_lag": lambda t: (
+        plotting.plot_gradients_by_lag,
+        {"result": t.diagnosis, "growth": gt.gradient_growth(t.point, 2), "ax": t.ax},
+    ),
+    "plotting.plot_eigenvalues_along": lambda t: (
+        plotting.plot_eigenvalues_along,
+        {"run": t.recording, "times": [0], "sequence": 1, "ax": [t.ax]},
+    ),
+    "plotting.animate_eigenvalues": lambda t: (
+        plotting.animate_eigenvalues,
+        {"run": t.recording, "times": [0, 1], "sequence": 1, "interval": 50.0, "ax": t.ax},
+    ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
@@ -1026,6 +1098,7 @@ LEFT_OUT = {
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
     "IID.condition": "as MatrixLaw",
     "IID.draw": "as MatrixLaw",
+    "Uniform.draw": "as MatrixLaw",
     "Haar.condition": "as MatrixLaw",
     "Haar.draw": "as MatrixLaw",
     "Haar.image_scales": "as MatrixLaw",
@@ -1064,12 +1137,11 @@ LEFT_OUT = {
     "Expected": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
-    "interop.torch.knows": "any object may be asked about",
 }
 
 
 #: Dataclasses that users make; the others are results, made by calculators.
-MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues)
+MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues, gt.Initialisation)
 #: Classes that are parts of public ones.
 PARTS = {"Pseudospectra"}
 
@@ -1079,6 +1151,7 @@ def public():
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
     faces |= {
         "interop.layers": layers,
+        "interop.stacks": stacks,
         "interop.layouts": layouts,
         "interop.readers": readers,
         "interop.initialise": initialise,

@@ -20,7 +20,8 @@ def test_arrays_have_the_shapes_of_the_layout(kind):
     layout, rng = LAYOUTS[kind], np.random.default_rng(0)
     rows = 4 * len(layout.hidden)
     ensemble = gt.Ensemble(layout.cell, gain=2.0, bias=1.0)
-    for values in (initialise.of_ensemble(layout, ensemble, 4, rng), initialise.orthogonal(layout, 4, 2.0, rng)):
+    for made in (initialise.initialisation_of(ensemble), gt.orthogonal(layout.cell, 2.0)):
+        values = made.draw(layout, 4, rng)
         assert {name: a.shape for name, a in values.items()} == {"weight_hh": (rows, 4), "bias_ih": (rows,), "bias_hh": (rows,)}
 
 
@@ -54,15 +55,27 @@ def test_initialisations_of_other_cells(make, cell):
 
 
 def test_orthogonal_and_chrono():
-    module = bridge.init_orthogonal_(torch.nn.LSTM(3, 20).double(), 0, gain=1.5)
+    module = bridge.init_(torch.nn.LSTM(3, 20).double(), gt.orthogonal(gt.LSTM, 1.5), 0)
+    weights = module.weight_hh_l0.detach().clone()
     for U in bridge.from_module(module).matrices:
         assert np.abs(U @ U.T - 2.25 * np.eye(20)).max() < 1e-12
-    module = bridge.init_chrono_(module, 100, 0)
+    module = bridge.init_(module, gt.chrono(gt.LSTM, 100), 0, what="biases")
     net = bridge.from_module(module)
     f, i, g, o = net.biases
     assert np.array_equal(f, -i) and not g.any() and not o.any() and f.min() >= 0 and f.max() <= np.log(99)
-    z = bridge.from_module(bridge.init_chrono_(torch.nn.GRU(3, 20), 100, 0)).biases[0]
+    assert torch.equal(module.weight_hh_l0, weights)
+    z = bridge.from_module(bridge.init_(torch.nn.GRU(3, 20), gt.chrono(gt.GRUResetAfter, 100), 0)).biases[0]
     assert z.min() >= 0 and np.exp(z).max() > 50
+
+
+def test_rows_of_libraries_are_written():
+    """Keras's LSTM: one isometry for all gates, and ones in the forget gate; PyTorch's GRU without bias vectors."""
+    table = gt.defaults(10)
+    net = bridge.from_module(bridge.init_(torch.nn.LSTM(3, 20).double(), table["keras LSTM"], 0))
+    assert np.abs(sum(U.T @ U for U in net.matrices) - np.eye(20)).max() < 1e-12
+    assert [row.mean() for row in net.biases] == [1.0 if name == "f" else 0.0 for name in net.cell.field_names]
+    bare = bridge.init_(torch.nn.GRU(3, 20, bias=False), table["torch GRU"], 0)  # its biases vanish as N grows
+    assert float(bare.weight_hh_l0.detach().abs().max()) <= 1 / np.sqrt(20)
 
 
 @pytest.mark.parametrize("make", [torch.nn.GRU, torch.nn.LSTMCell])
@@ -81,20 +94,23 @@ def test_a_part_alone(make):
         return bridge.init_(module, ens, 0, **options)
 
     def orthogonal(module, **options):
-        return bridge.init_orthogonal_(module, 0, gain=1.5, **options)
+        return bridge.init_(module, gt.orthogonal(ens.cell, 1.5), 0, **options)
 
-    for way in (ensemble, orthogonal):
-        whole, biases, weights = (written(way, only=only) for only in (None, "biases", "weights"))
+    def chrono(module, **options):
+        return bridge.init_(module, gt.chrono(ens.cell, 50), 0, **options)
+
+    for way in (ensemble, orthogonal, chrono):
+        whole, biases, weights = (written(way, what=what) for what in ("both", "biases", "weights"))
         for name in own:
             part = "bias" if name.startswith("bias") else "weight_hh" if name.startswith("weight_hh") else "input"
             assert torch.equal(biases[name], (whole if part == "bias" else own)[name])
             assert torch.equal(weights[name], (whole if part == "weight_hh" else own)[name])
             assert part == "input" or not torch.equal(whole[name], own[name])
     bare = make(3, 8, bias=False)
-    assert ensemble(bare, only="weights") is bare
-    for only, message in (("biases", "bias=False"), ("bias", "only must be None, 'weights' or 'biases', got 'bias'")):
+    assert ensemble(bare, what="weights") is bare
+    for what, message in (("biases", "bias=False"), ("bias", "what must be one of .*got 'bias'")):
         with pytest.raises(ValueError, match=message):
-            ensemble(bare, only=only)
+            ensemble(bare, what=what)
 
 
 def test_initialisations_that_are_refused():
@@ -105,9 +121,10 @@ def test_initialisations_that_are_refused():
         (lambda: bridge.init_(module, 3), TypeError, "design must be"),
         (lambda: bridge.init_(torch.nn.GRU(2, 3, bias=False), gt.Ensemble(gt.GRUResetAfter, bias=1)), ValueError, "bias=False"),
         (lambda: bridge.init_(torch.nn.Linear(2, 3), gt.Ensemble(gt.GRUResetAfter)), TypeError, "module must be"),
-        (lambda: bridge.init_chrono_(torch.nn.RNN(2, 3), 10), ValueError, "GRU or an LSTM"),
-        (lambda: bridge.init_chrono_(module, 1), ValueError, "longest"),
-        (lambda: bridge.init_orthogonal_(module, gain=-1), ValueError, "gain"),
+        (lambda: bridge.init_(torch.nn.GRU(2, 3, bias=False), gt.chrono(gt.GRUResetAfter, 10)), ValueError, "bias=False"),
+        (lambda: bridge.init_(module, gt.chrono(gt.LSTM, 10)), ValueError, "'GRUResetAfter'"),
+        (lambda: gt.chrono(gt.GRUResetAfter, 1), ValueError, "longest"),
+        (lambda: gt.orthogonal(gt.GRUResetAfter, gain=-1), ValueError, "gain"),
     ):
         with pytest.raises(error, match=message):
             call()

@@ -15,6 +15,7 @@ def weights_of(kind, n_in, n, seed=0):
     rng = np.random.default_rng(seed)
     rows = n * len(LAYOUTS[kind].hidden)
     shapes = {"weight_ih": (rows, n_in), "weight_hh": (rows, n), "bias_ih": (rows,), "bias_hh": (rows,)}
+    shapes |= {name: (n,) for name in LAYOUTS[kind].sites}
     return RecurrentWeights(kind, "arrays", {(0, "forward"): {name: rng.standard_normal(s) for name, s in shapes.items()}})
 
 

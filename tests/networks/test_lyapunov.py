@@ -382,7 +382,7 @@ def test_progress(capsys):
         ({"n_steps": 1e3}, TypeError, "n_steps must be an integer, got 1000.0"),
         ({"transient": -1}, ValueError, "transient must be at least 0, got -1"),
         ({"tangent_transient": -1}, ValueError, "tangent_transient must be at least 0, got -1"),
-        ({"tangent_transient": None}, TypeError, "tangent_transient must be an integer, got None"),
+        ({"tangent_transient": 1.0}, TypeError, "tangent_transient must be an integer, got 1.0"),
         ({"interval": 0}, ValueError, r"interval must lie in \[1, 10\], got 0"),
         ({"interval": 11}, ValueError, r"interval must lie in \[1, 10\], got 11"),
         ({"interval": "auto"}, TypeError, "interval must be an integer, got 'auto'"),

@@ -57,6 +57,9 @@ def test_memory_of_every_gated_cell(name):
     assert p.log10_heard == ({} if heard is None else {"h": pytest.approx(np.log10(heard), abs=1e-6)})
     assert p.largest == pytest.approx(largest, rel=1e-6)
     assert p.radius == pytest.approx(1.0, abs=1e-8) and d.achieved == {"radius": p.radius}
+    # leak + gain * slope = 1
+    assert p.sensitivity == pytest.approx(100 * width / gain, rel=1e-9) and p.learning_rate == pytest.approx(0.1 / p.sensitivity)
+    assert p.log10_eps == pytest.approx(0.5 * np.log10(growth if heard is None else heard), abs=1e-6) and not p.warning
 
 
 def test_slow_modes_are_counted_or_not_resolved():
@@ -136,12 +139,15 @@ def test_a_number_that_does_not_converge_is_left_out(monkeypatch):
     assert "largest singular value is not resolved" in str(d)
 
 
+ADAM = "Lambda = 0.495 (T d radius / d gain), learning rates up to 0.2; eps below 0.277", "2000 units: Lambda times"
+
+
 def test_promises_are_printed_and_kept(tmp_path):
     d = gt.design(gt.LSTM, memory=100)
     again = gt.load(gt.save(d, tmp_path / "design.json"))
     assert again == d and str(again) == str(d)
     json.dumps(d.as_dict(), allow_nan=False)
-    for text in ("mean square 0.192", "of a loss on h 0.0766", "if weights were drawn anew", "slower than 100 steps"):
+    for text in ("mean square 0.192", "of a loss on h 0.0766", "if weights were drawn anew", "slower than 100 steps", *ADAM):
         assert text in str(d)
 
 
