@@ -112,7 +112,7 @@ def _edge_lines(data, plan):
 
 def _step_lines(data, plan):
     section, learned = plan["step"], data["step_learned"].values
-    rates, per_gain = data["step_rate"].values, data["step_amplification"].values
+    rates, per_gain = data["step_rate"].values, data["step_sensitivity"].values
     lines = [
         f"C. Clean recall, T = {section['length']}: LSTMs of the same lg G = {float(data['step_log10_gradient'][0]):.2f}, "
         f"{learned.shape[-1]} seeds, up to {section['updates']} updates. Lambda: T d radius/d gain. "

@@ -37,7 +37,7 @@ def test_theory_of_gru_starts_is_the_sum_over_passages(name):
     write = (1.0 - leak) * 0.5 * start.ensemble.gain["h"]
     # theory is accurate to 1e-11
     assert start.log10_gradients(40)[-1] == pytest.approx(np.log10(tied(leak, write, 40)), abs=1e-9)
-    assert start.amplification(40) == pytest.approx(40 * (1.0 - leak) * 0.5, rel=1e-9)
+    assert start.sensitivity(40) == pytest.approx(40 * (1.0 - leak) * 0.5, rel=1e-9)
 
 
 @pytest.mark.parametrize("shut", [0.0, 0.25, 1.0])
@@ -51,7 +51,7 @@ def test_theory_of_lstm_starts(shut):
     # h_T hears c_T, which hears c_1; that hears c_0 and, without the output gate, h_0
     expected = 0.25 * (forget**2 + (write / 0.5) ** 2) * tied(forget, write, 29)
     assert 10.0 ** start.log10_gradients(30)[-1] == pytest.approx(expected, rel=1e-8)
-    assert start.amplification(30) == pytest.approx(30 * 0.5 * entry, rel=1e-9)
+    assert start.sensitivity(30) == pytest.approx(30 * 0.5 * entry, rel=1e-9)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, some in STARTS.items() for name in some])
@@ -187,7 +187,7 @@ def rows_of_the_page(data):
             some = np.isfinite(one)
             middle = np.median(np.nan_to_num(one, nan=np.inf))
             cells.append("0" if not some.any() else f"{some.sum()} ({middle:.0f})" if np.isfinite(middle) else f"{some.sum()}")
-        yield f"| {shut:g} | {float(data['step_amplification'][i]):.2g} | {' | '.join(cells)} |"
+        yield f"| {shut:g} | {float(data['step_sensitivity'][i]):.2g} | {' | '.join(cells)} |"
     for i, name in enumerate(data["table_start"].values):
         one = data.isel(table_start=i, digits_start=i)
         cells = []
