@@ -12,7 +12,7 @@ __all__ = ["STANDS", "best_rate", "findings", "rank_correlation", "ranked", "sep
 STANDS = 0.1
 #: Ends of bands of lg G, and of T d radius/d gain times the learning rate, over which runs are counted.
 MAP_BANDS = (-np.inf, -8.0, -4.0, -2.0, -1.0, 0.0, np.inf)
-STEP_BANDS = (0.0, 0.001, 0.05, STANDS, 0.5, np.inf)
+STEP_BANDS = (0.0, 0.001, 0.06, STANDS, 0.4, np.inf)
 
 
 def findings(data):

@@ -77,6 +77,7 @@ def test_starts_are_what_theory_takes_them_for(kind, name):
 
 
 def test_a_run_is_a_plain_loop():
+    """Adam on cross entropy, gradients clipped, and the accuracy of the last ten batches before they were trained on."""
     start = STARTS["GRU"]["design"](6)
     settings = training_runs.Run("noisy 6", start.recipe(), 5e-3, 1e-6, 14, 3)
     found = training_runs.run(*settings)
@@ -98,6 +99,7 @@ def test_a_run_is_a_plain_loop():
 
 
 def test_easy_tasks_are_learned_and_digits_are_scored():
+    """Recall over four steps is learned within 200 updates, and runs end when it is."""
     recipe = STARTS["GRU"]["design"](4).recipe()
     clean = training_runs.run(*training_runs.Run("clean 4", recipe, 1e-2, 1e-8, 200, 0))
     assert clean["learned"] + training_runs.HELD == clean["updates"] and clean["score"] == 1.0
@@ -120,6 +122,7 @@ def test_when_a_task_counts_as_learned():
 
 
 def test_a_killed_run_goes_on(tmp_path, monkeypatch):
+    """What was trained before a kill is not trained again, and the data are those of a run in one go."""
     monkeypatch.setattr(training, "QUICK", TINY)
     whole = training.compute(True, 0, figures.Work())
     assert np.isfinite(whole["map_score"]).all() and np.isfinite(whole["map_fine_log10_gradient"]).all()
