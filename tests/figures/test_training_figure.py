@@ -176,9 +176,10 @@ def rows_of_the_page(data):
             one = data.isel({f"{name}_eps": i})
             counts, lengths = np.isfinite(one[f"{name}_learned"].values).sum(axis=-1), one[f"{name}_length"].values
             logs, edge = one[f"{name}_log10_gradient"].values, float(one[f"{name}_predicted"])
-            every, none = np.flatnonzero(counts < 5)[0] - 1, np.flatnonzero(counts)[-1] + 1
-            first = f"{lengths[every]} ({logs[every]:.1f})" if every >= 0 else "-"
-            last = f"{lengths[none]} ({logs[none]:.1f})" if none < lengths.size else f"beyond {lengths[-1]} ({logs[-1]:.1f})"
+            every, none = np.flatnonzero(np.append(counts, 0) < 5)[0] - 1, np.flatnonzero(counts)[-1] + 1
+            first, last = f"{lengths[every]} ({logs[every]:.1f})", "-"
+            if none < lengths.size:
+                last = f"{lengths[none]} ({logs[none]:.1f})"
             yield f"| 1e{np.log10(eps):.0f}{words} | {edge:.1f} ({2 * np.log10(eps):.0f}) | {first} | {last} |"
     for i, shut in enumerate(data["step_shut"].values):
         cells = []
