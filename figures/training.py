@@ -244,7 +244,7 @@ def _step(plan):
     for i, j in product(range(len(starts)), range(len(plan["rate"]))):
         points[i, j] = f"clean {plan['length']}", starts[i], plan["rate"][j], EPS
     theory = {
-        "amplification": (("shut",), [start.amplification(plan["length"]) for start in starts]),
+        "sensitivity": (("shut",), [start.sensitivity(plan["length"]) for start in starts]),
         "log10_gradient": (("shut",), [start.log10_gradients(plan["length"])[-1] for start in starts]),
     }
     return _Section(axes, points, theory)
@@ -315,6 +315,7 @@ def _titled(ax, letter, words):
 
 def _draw_map(ax, data, plan):
     from matplotlib.colors import LogNorm
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import NullFormatter, NullLocator
 
     kappas, rhos = data["map_kappa"].values, data["map_rho"].values
@@ -323,12 +324,11 @@ def _draw_map(ax, data, plan):
     shown = np.ma.masked_invalid(median).T
     ax.set_facecolor("0.85")
     mesh = ax.pcolormesh(*edges, shown, cmap="cividis_r", norm=LogNorm(100, plan["updates"]), linewidth=0)
-    seeds = data.sizes["map_seed"]
+    seeds, outlined = data.sizes["map_seed"], [withStroke(linewidth=1.5, foreground="white")]
     for (i, j), count in np.ndenumerate(np.isfinite(data["map_learned"].values).sum(axis=-1)):
         if count < seeds:
-            ax.text(
-                kappas[i], (edges[1][j] + edges[1][j + 1]) / 2, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small"
-            )
+            middle = np.exp(np.log(edges[0][i : i + 2]).mean()), edges[1][j : j + 2].mean()
+            ax.text(*middle, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small", path_effects=outlined, zorder=6)
     fine = data["map_fine_kappa"], data["map_fine_rho"], data["map_fine_log10_gradient"].transpose("map_fine_rho", "map_fine_kappa")
     lines = ax.contour(*fine, _LEVELS, colors=VERMILLION, linewidths=1.1, linestyles="-")
     ax.clabel(lines, fmt="%d", fontsize="xx-small")
@@ -373,7 +373,7 @@ def _draw_step(ax, data, plan):
 
     never, rates = _never(ax, plan["updates"], "y"), data["step_rate"].values
     ax.axvline(STANDS, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for number, size in enumerate(data["step_amplification"].values):
+    for number, size in enumerate(data["step_sensitivity"].values):
         learned = np.nan_to_num(data["step_learned"].isel(step_shut=number).values, nan=never)
         # seeds and series beside each other
         beside = np.exp(0.12 * np.linspace(-1.0, 1.0, learned.shape[-1])) if learned.shape[-1] > 1 else np.ones(1)

@@ -12,7 +12,7 @@ __all__ = ["STANDS", "best_rate", "findings", "rank_correlation", "ranked", "sep
 STANDS = 0.1
 #: Ends of bands of lg G, and of T d radius/d gain times the learning rate, over which runs are counted.
 MAP_BANDS = (-np.inf, -8.0, -4.0, -2.0, -1.0, 0.0, np.inf)
-STEP_BANDS = (0.0, 0.001, 0.05, STANDS, 0.5, np.inf)
+STEP_BANDS = (0.0, 0.001, 0.06, STANDS, 0.4, np.inf)
 
 
 def findings(data):
@@ -112,7 +112,7 @@ def _edge_lines(data, plan):
 
 def _step_lines(data, plan):
     section, learned = plan["step"], data["step_learned"].values
-    rates, per_gain = data["step_rate"].values, data["step_amplification"].values
+    rates, per_gain = data["step_rate"].values, data["step_sensitivity"].values
     lines = [
         f"C. Clean recall, T = {section['length']}: LSTMs of the same lg G = {float(data['step_log10_gradient'][0]):.2f}, "
         f"{learned.shape[-1]} seeds, up to {section['updates']} updates. Lambda: T d radius/d gain. "

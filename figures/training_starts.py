@@ -99,7 +99,7 @@ class Start:
         except gt.CapabilityError:  # of orthogonal matrices and stacks
             return np.nan
 
-    def amplification(self, n_steps):
+    def sensitivity(self, n_steps):
         """T d radius / d gain of the candidate: e-folds by which T steps grow for a change of the gain by one."""
         low, high = (gt.Spectrum(zero_state(self.louder(1.0 + s).ensemble)).radius() for s in (-_SHARE, _SHARE))
         gain = self.ensemble.gain[_CANDIDATE[self.kind].removeprefix("gain.")]

@@ -37,7 +37,7 @@ def test_theory_of_gru_starts_is_the_sum_over_passages(name):
     write = (1.0 - leak) * 0.5 * start.ensemble.gain["h"]
     # theory is accurate to 1e-11
     assert start.log10_gradients(40)[-1] == pytest.approx(np.log10(tied(leak, write, 40)), abs=1e-9)
-    assert start.amplification(40) == pytest.approx(40 * (1.0 - leak) * 0.5, rel=1e-9)
+    assert start.sensitivity(40) == pytest.approx(40 * (1.0 - leak) * 0.5, rel=1e-9)
 
 
 @pytest.mark.parametrize("shut", [0.0, 0.25, 1.0])
@@ -51,7 +51,7 @@ def test_theory_of_lstm_starts(shut):
     # h_T hears c_T, which hears c_1; that hears c_0 and, without the output gate, h_0
     expected = 0.25 * (forget**2 + (write / 0.5) ** 2) * tied(forget, write, 29)
     assert 10.0 ** start.log10_gradients(30)[-1] == pytest.approx(expected, rel=1e-8)
-    assert start.amplification(30) == pytest.approx(30 * 0.5 * entry, rel=1e-9)
+    assert start.sensitivity(30) == pytest.approx(30 * 0.5 * entry, rel=1e-9)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, some in STARTS.items() for name in some])
@@ -77,6 +77,7 @@ def test_starts_are_what_theory_takes_them_for(kind, name):
 
 
 def test_a_run_is_a_plain_loop():
+    """Adam on cross entropy, gradients clipped, and the accuracy of the last ten batches before they were trained on."""
     start = STARTS["GRU"]["design"](6)
     settings = training_runs.Run("noisy 6", start.recipe(), 5e-3, 1e-6, 14, 3)
     found = training_runs.run(*settings)
@@ -98,6 +99,7 @@ def test_a_run_is_a_plain_loop():
 
 
 def test_easy_tasks_are_learned_and_digits_are_scored():
+    """Recall over four steps is learned within 200 updates, and runs end when it is."""
     recipe = STARTS["GRU"]["design"](4).recipe()
     clean = training_runs.run(*training_runs.Run("clean 4", recipe, 1e-2, 1e-8, 200, 0))
     assert clean["learned"] + training_runs.HELD == clean["updates"] and clean["score"] == 1.0
@@ -120,6 +122,7 @@ def test_when_a_task_counts_as_learned():
 
 
 def test_a_killed_run_goes_on(tmp_path, monkeypatch):
+    """What was trained before a kill is not trained again, and the data are those of a run in one go."""
     monkeypatch.setattr(training, "QUICK", TINY)
     whole = training.compute(True, 0, figures.Work())
     assert np.isfinite(whole["map_score"]).all() and np.isfinite(whole["map_fine_log10_gradient"]).all()
@@ -187,7 +190,7 @@ def rows_of_the_page(data):
             some = np.isfinite(one)
             middle = np.median(np.nan_to_num(one, nan=np.inf))
             cells.append("0" if not some.any() else f"{some.sum()} ({middle:.0f})" if np.isfinite(middle) else f"{some.sum()}")
-        yield f"| {shut:g} | {float(data['step_amplification'][i]):.2g} | {' | '.join(cells)} |"
+        yield f"| {shut:g} | {float(data['step_sensitivity'][i]):.2g} | {' | '.join(cells)} |"
     for i, name in enumerate(data["table_start"].values):
         one = data.isel(table_start=i, digits_start=i)
         cells = []
