@@ -19,6 +19,8 @@ _HERE = Path(__file__).parent
 #: Folders whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all, and those of
 #: the folders in them.
 _TOGETHER = {"derivations", "flow", "validation"}
+#: Files whose tests import other libraries than PyTorch, which take seconds: likewise.
+_LIBRARIES = {"test_flax_cells.py", "test_formats.py", "test_keras_files.py", "test_keras_hostile.py", "test_hostile_files.py"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -27,6 +29,8 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(_HERE).parts[0]
         if folder in _TOGETHER:
             item.add_marker(pytest.mark.xdist_group(folder))
+        if item.path.name in _LIBRARIES:
+            item.add_marker(pytest.mark.xdist_group("libraries"))
 
 
 #: How many of the slowest tests are shown, and the seconds below which none is.

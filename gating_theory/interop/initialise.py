@@ -23,7 +23,7 @@ from ..results.status import Status
 from ..support.checks import instance, integer, real, shown, text
 from .layouts import Layout, rows_by_name
 
-__all__ = ["Designed", "Initialisation", "initialisation_of"]
+__all__ = ["Designed", "Initialisation", "Listed", "initialisation_of"]
 
 #: Kinds of hyperparameters that an initialisation does not write into bias vectors.
 _NOT_IN_BIASES = frozenset({"gain", "input_std"})
@@ -189,7 +189,15 @@ class Designed(Protocol):
         """How the search for it ended."""
 
 
-def initialisation_of(design: Designed | Ensemble | Initialisation) -> Initialisation:
+class Listed(Protocol):
+    """What an initialisation takes of a row of a table: itself, by its name there."""
+
+    @property
+    def initialisation(self) -> Initialisation | None:
+        """The initialisation of the row; None where it has none."""
+
+
+def initialisation_of(design: Designed | Listed | Ensemble | Initialisation) -> Initialisation:
     """The Initialisation that a Design, an Ensemble or a row of a table of initialisations is.
 
     Parameters

@@ -14,7 +14,7 @@ import torch
 from ..ensemble.ensemble import Ensemble
 from ..support.checks import choice, generator, real
 from ..support.types import Rng
-from .initialise import Designed, Initialisation, initialisation_of
+from .initialise import Designed, Initialisation, Listed, initialisation_of
 from .layouts import LAYOUTS
 from .torch_modules import recurrent_classes
 
@@ -27,7 +27,7 @@ _PARTS = {"both": "", "weights": "weight", "biases": "bias"}
 
 def init_(
     module: Module,
-    design: Designed | Ensemble | Initialisation,
+    design: Designed | Listed | Ensemble | Initialisation,
     rng: Rng = None,
     *,
     what: Literal["both", "weights", "biases"] = "both",

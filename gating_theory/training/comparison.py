@@ -10,7 +10,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..gradients.growth import gradient_growth
-from ..interop.initialise import Designed, Initialisation, initialisation_of
+from ..interop.initialise import Designed, Initialisation, Listed, initialisation_of
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import choice, integer, shown
@@ -140,7 +140,8 @@ class InitialisationTable:
 
 
 def compare_initialisations(
-    initialisations: Sequence[Initialisation | Ensemble | Designed] | Mapping[str, Initialisation | Ensemble | Designed],
+    initialisations: Sequence[Initialisation | Ensemble | Designed | Listed]
+    | Mapping[str, Initialisation | Ensemble | Designed | Listed],
     n_steps: int = 100,
 ) -> InitialisationTable:
     """What initialisations do, side by side, by theory: at rest, without input, in the limit of many units [T9, T10].

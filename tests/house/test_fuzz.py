@@ -146,6 +146,7 @@ _ALIASES = {
     "Rng": "int | Generator | None",
     "Source": "Module | Mapping | str | PathLike",
     "Designed": "Design",
+    "Listed": "InitialisationRow",
     "Literal['annealed', 'mean_field']": "str",
 }
 

@@ -1138,6 +1138,7 @@ LEFT_OUT = {
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
     "interop.initialise.Designed": "a protocol, for types alone",
+    "interop.initialise.Listed": "a protocol, for types alone",
     "Critical": "a result",
     "Expected": "a result",
     "flow.Topology": "a result",
