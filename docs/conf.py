@@ -194,7 +194,7 @@ def write_pages():
 
     for name in NOTES:
         write(f"{name.lower()}.md", linked((ROOT / f"{name}.md").read_text(encoding="utf-8")))
-    # experiments with training in full, which take half an hour
+    # experiments with training in full, which take most of an hour
     for name in ("training", "trained_modes"):
         for suffix in ("png", "txt"):
             shutil.copyfile(ROOT / "figures" / "data" / f"{name}.{suffix}", GENERATED / f"{name}.{suffix}")

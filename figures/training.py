@@ -20,7 +20,7 @@ import gating_theory as gt
 
 from .common import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILLION
 from .torch_runs import CLIP
-from .training_findings import STANDS, findings, ranked
+from .training_findings import STANDS, findings, ranked, with_scatter
 from .training_runs import BATCH, DONE, HELD, HIDDEN, LEARNED, RECENT, Run, run
 from .training_starts import STARTS, Start, designed
 
@@ -58,6 +58,13 @@ FULL = {
     },
     "edge": {
         "eps": (1e-4, 1e-6, 1e-8, 1e-12),
+        "ratio": (0.7, 0.786, 0.871, 0.957, 1.043, 1.129, 1.214, 1.3, 1.45, 1.6, 1.8, 2.0),
+        "rate": 1e-2,
+        "updates": 400,
+        "seeds": 5,
+    },
+    "double": {
+        "eps": (1e-12,),
         "ratio": (0.7, 0.786, 0.871, 0.957, 1.043, 1.129, 1.214, 1.3),
         "rate": 1e-2,
         "updates": 400,
@@ -105,6 +112,7 @@ QUICK = {
         "fine": 7,
     },
     "edge": {"eps": (1e-4, 1e-8), "ratio": (0.7, 1.3), "rate": 1e-2, "updates": 250, "seeds": 1},
+    "double": {"eps": (1e-12,), "ratio": (0.7,), "rate": 1e-2, "updates": 150, "seeds": 1},
     "step": {"length": 60, "shut": (0.0, 1.0), "rate": (1e-3, 3e-2), "updates": 300, "seeds": 1},
     "table": {
         "length": 20,
@@ -125,9 +133,14 @@ def compute(quick, rng, work):
     import xarray as xr
 
     plan = QUICK if quick else FULL
-    sections = {"map": _map(plan["map"], work), "edge": _edge(plan["edge"]), "step": _step(plan["step"], work)}
-    sections["table"] = _table(plan["table"], work)
-    sections["digits"] = _digits(plan["digits"], plan["table"], work)
+    sections = {
+        "map": _map(plan["map"], work),
+        "edge": _edge(plan["edge"]),
+        "double": _edge(plan["double"]),
+        "step": _step(plan["step"]),
+        "table": _table(plan["table"]),
+        "digits": _digits(plan["table"]),
+    }
     data = xr.Dataset(attrs={"settings": json.dumps(settings()), "plan": json.dumps(plan)})
     for name, section in sections.items():
         seeds = range(rng, rng + plan[name]["seeds"])
@@ -166,7 +179,8 @@ class _Section:
         pieces = []
         for number, point in places:
             task, start, rate, eps = self.points[point]
-            pieces.append(tuple(Run(task, start.recipe(), float(rate), float(eps), updates, seeds[number])))
+            asked = Run(task, start.recipe(), float(rate), float(eps), updates, seeds[number], name == "double")
+            pieces.append(tuple(asked))
         rows = work.over(run, pieces, {"pieces": pieces, **settings()})
         found = {key: np.full((*map(len, self.axes.values()), len(seeds)), np.nan) for key in ("learned", "score", "updates")}
         for (number, point), row in zip(places, rows):
@@ -193,6 +207,7 @@ def _map(plan, work):
     logs = work.over(_map_log10, [(plan["length"], float(kappa), fine[1].tolist()) for kappa in fine[0]])
     theory = {
         "log10_gradient": (("kappa", "rho"), _filled(axes, {p: s.log10_gradients(plan["length"])[-1] for p, s in starts.items()})),
+        "scatter": (("kappa", "rho"), _filled(axes, {p: s.scatter(plan["length"], HIDDEN) for p, s in starts.items()})),
         "fine_log10_gradient": (("fine_kappa", "fine_rho"), np.array(logs)),
         "fine_kappa": (("fine_kappa",), fine[0]),
         "fine_rho": (("fine_rho",), fine[1]),
@@ -221,40 +236,40 @@ def _edge(plan):
     return _Section(axes, points, theory)
 
 
-def _step(plan, work):
+def _step(plan):
     """C: input gates shut by a share of what keeps gains of order one."""
     axes, points = {"shut": plan["shut"], "rate": plan["rate"]}, {}
     bias = designed("LSTM", plan["length"]).ensemble.bias["f"]
-    starts = [designed("LSTM", plan["length"], given={"bias.i": -share * bias}) for share in plan["shut"]]
+    starts = [designed("LSTM", plan["length"], given=(("bias.i", -share * bias),)) for share in plan["shut"]]
     for i, j in product(range(len(starts)), range(len(plan["rate"]))):
         points[i, j] = f"clean {plan['length']}", starts[i], plan["rate"][j], EPS
     theory = {
-        "amplification": (("shut",), [start.amplification(plan["length"]) for start in starts]),
+        "sensitivity": (("shut",), [start.sensitivity(plan["length"]) for start in starts]),
         "log10_gradient": (("shut",), [start.log10_gradients(plan["length"])[-1] for start in starts]),
     }
     return _Section(axes, points, theory)
 
 
-def _table(plan, work):
+def _table(plan):
     """D: what people use and what theory proposes."""
-    return _of_starts(f"noisy {plan['length']}", plan["length"], plan["starts"], plan["starts"], plan["rate"], work)
+    return _of_starts(f"noisy {plan['length']}", plan["length"], plan["starts"], plan["starts"], plan["rate"])
 
 
-def _digits(plan, table, work):
+def _digits(table):
     """D: the same on permuted digits."""
     some = [name for name in table["starts"] if name in ON_DIGITS]
-    return _of_starts("permuted", 64, table["starts"], some, table["rate"], work)
+    return _of_starts("permuted", 64, table["starts"], some, table["rate"])
 
 
-def _of_starts(task, length, names, some, rates, work):
-    axes, points, logs = {"start": names, "rate": rates}, {}, np.full(len(names), np.nan)
+def _of_starts(task, length, names, some, rates):
+    axes, points, known = {"start": names, "rate": rates}, {}, np.full((2, len(names)), np.nan)
     for i, name in enumerate(names):
         kind, _, short = name.partition(" ")
         if name in some:
             start = STARTS[kind][short](length)
-            logs[i] = start.log10_gradients(length)[-1]
+            known[:, i] = start.log10_gradients(length)[-1], start.scatter(length, HIDDEN)
             points |= {(i, j): (task, start, rate, EPS) for j, rate in enumerate(rates)}
-    return _Section(axes, points, {"log10_gradient": (("start",), logs)})
+    return _Section(axes, points, {"log10_gradient": (("start",), known[0]), "scatter": (("start",), known[1])})
 
 
 def _filled(axes, values):
@@ -267,8 +282,7 @@ def _filled(axes, values):
 # --- draw
 
 
-_COLOURS = dict(zip(range(4), (BLUE, GREEN, ORANGE, VERMILLION)))
-_MARKERS = "osD^"
+_COLOURS, _MARKERS = (BLUE, GREEN, ORANGE, VERMILLION, BLACK), "osD^v"
 #: Levels of lg G drawn over the map.
 _LEVELS = (-16, -8, -4, -2, -1, 0)
 #: How far the dots of two learning rates, and of seeds, lie from their row's middle.
@@ -283,10 +297,10 @@ def draw(data):
     rows = data.sizes["table_start"]
     figure = Figure(figsize=(PAGE, 3.0 + 0.19 * rows), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(2.35, 0.65 + 0.19 * rows))
-    first, second, third = above.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    first, second, third = above.subplots(1, 3, width_ratios=(1.3, 1.0, 1.0))
     _draw_map(first, data, plan["map"])
     _draw_edge(second, data)
-    _draw_step(third, data)
+    _draw_step(third, data, plan["step"])
     left, right = below.subplots(1, 2, width_ratios=(1.5, 1.0), sharey=True)
     _draw_table(left, data, plan["table"])
     _draw_digits(right, data)
@@ -301,6 +315,7 @@ def _titled(ax, letter, words):
 
 def _draw_map(ax, data, plan):
     from matplotlib.colors import LogNorm
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import NullFormatter, NullLocator
 
     kappas, rhos = data["map_kappa"].values, data["map_rho"].values
@@ -308,13 +323,12 @@ def _draw_map(ax, data, plan):
     median = ranked(data["map_learned"].values)
     shown = np.ma.masked_invalid(median).T
     ax.set_facecolor("0.85")
-    mesh = ax.pcolormesh(*edges, shown, cmap="cividis_r", norm=LogNorm(80, plan["updates"]), linewidth=0)
-    seeds = data.sizes["map_seed"]
+    mesh = ax.pcolormesh(*edges, shown, cmap="cividis_r", norm=LogNorm(100, plan["updates"]), linewidth=0)
+    seeds, outlined = data.sizes["map_seed"], [withStroke(linewidth=1.5, foreground="white")]
     for (i, j), count in np.ndenumerate(np.isfinite(data["map_learned"].values).sum(axis=-1)):
         if count < seeds:
-            ax.text(
-                kappas[i], (edges[1][j] + edges[1][j + 1]) / 2, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small"
-            )
+            middle = np.exp(np.log(edges[0][i : i + 2]).mean()), edges[1][j : j + 2].mean()
+            ax.text(*middle, f"{count}/{seeds}", ha="center", va="center", fontsize="xx-small", path_effects=outlined, zorder=6)
     fine = data["map_fine_kappa"], data["map_fine_rho"], data["map_fine_log10_gradient"].transpose("map_fine_rho", "map_fine_kappa")
     lines = ax.contour(*fine, _LEVELS, colors=VERMILLION, linewidths=1.1, linestyles="-")
     ax.clabel(lines, fmt="%d", fontsize="xx-small")
@@ -337,55 +351,76 @@ def _draw_map(ax, data, plan):
 
 def _draw_edge(ax, data):
     ax.axvline(1.0, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for number, eps in enumerate(data["edge_eps"].values):
-        one = data.isel(edge_eps=number)
-        share = np.isfinite(one["edge_learned"].values).mean(axis=-1)
-        place = one["edge_length"].values / float(one["edge_predicted"])
-        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
-        ax.plot(place, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}$", **style)
-    _shares(ax, "seeds that learn")
+    curves = [("edge", number, "") for number in range(data.sizes["edge_eps"])]
+    curves += [("double", number, ", double") for number in range(data.sizes["double_eps"])]
+    for place, (name, number, words) in enumerate(curves):
+        one = data.isel({f"{name}_eps": number})
+        eps = float(one[f"{name}_eps"])
+        share = np.isfinite(one[f"{name}_learned"].values).mean(axis=-1)
+        ratio = one[f"{name}_length"].values / float(one[f"{name}_predicted"])
+        style = {"color": _COLOURS[place], "marker": _MARKERS[place], "markersize": 3.5, "linewidth": 0.9}
+        ax.plot(ratio, share, label=rf"$\epsilon = 10^{{{np.log10(eps):.0f}}}${words}", **style)
+    ax.set_ylim(-0.06, 1.06)
+    ax.set_yticks([0.0, 0.5, 1.0])
+    ax.set_ylabel("share of seeds that learn", fontsize="small")
     ax.set_xlabel(r"$T / T^*$, $\lg G(T^*) = 2 \lg \epsilon$", fontsize="small")
-    ax.legend(fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.3)
+    ax.legend(fontsize="xx-small", frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.93), borderaxespad=0.1)
     _titled(ax, "B", "clean recall: edge")
 
 
-def _draw_step(ax, data):
+def _draw_step(ax, data, plan):
+    from matplotlib.ticker import NullLocator
+
+    never, rates = _never(ax, plan["updates"], "y"), data["step_rate"].values
     ax.axvline(STANDS, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for number, share in enumerate(data["step_shut"].values):
-        one = data.isel(step_shut=number)
-        learns = np.isfinite(one["step_learned"].values).mean(axis=-1)
-        style = {"color": _COLOURS[number], "marker": _MARKERS[number], "markersize": 3.5, "linewidth": 0.9}
-        size = float(one["step_amplification"])
-        ax.plot(size * data["step_rate"].values, learns, label=rf"$\Lambda = {size:.2g}$", **style)
+    for number, size in enumerate(data["step_sensitivity"].values):
+        learned = np.nan_to_num(data["step_learned"].isel(step_shut=number).values, nan=never)
+        # seeds and series beside each other
+        beside = np.exp(0.12 * np.linspace(-1.0, 1.0, learned.shape[-1])) if learned.shape[-1] > 1 else np.ones(1)
+        place = size * rates[:, None] * beside
+        style = {
+            "color": _COLOURS[number],
+            "marker": _MARKERS[number],
+            "markersize": 2.6,
+            "linestyle": "none",
+            "markeredgewidth": 0,
+        }
+        ax.plot(place.ravel(), learned.ravel(), label=rf"$\Lambda = {size:.2g}$", **style)
     ax.set_xscale("log")
-    _shares(ax, "")
+    ax.set_yscale("log")
+    ticks = [tick for tick in (10, 30, 100, 300, 1000) if tick <= plan["updates"]]
+    ax.set_yticks([*ticks, never], [*map(str, ticks), "not"])
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(top=_TOP * plan["updates"])
+    ax.set_ylabel("updates to learn", fontsize="small")
     ax.set_xlabel(r"$\Lambda \times$ learning rate", fontsize="small")
-    ax.legend(fontsize="xx-small", frameon=False, loc="center right", borderaxespad=0.3)
+    ax.legend(fontsize="xx-small", frameon=False, loc="lower left", borderaxespad=0.1, handletextpad=0.1)
     _titled(ax, "C", "LSTM: step size")
 
 
-def _shares(ax, label):
-    ax.set_ylim(-0.06, 1.06)
-    ax.set_yticks([0.0, 0.5, 1.0])
-    ax.set_ylabel(label, fontsize="small")
+#: Runs that did not learn lie in a band from here to there, in units of the number of updates that they had.
+_BAND, _NOT, _TOP = 1.1, 1.3, 1.55
+
+
+def _never(ax, updates, axis):
+    """Where runs are drawn that did not learn."""
+    (ax.axhspan if axis == "y" else ax.axvspan)(_BAND * updates, _TOP * updates, color="0.9", linewidth=0)
+    return _NOT * updates
 
 
 def _draw_table(ax, data, plan):
     from matplotlib.lines import Line2D
-    from matplotlib.ticker import NullLocator, ScalarFormatter
+    from matplotlib.ticker import NullLocator
 
-    never, names = 1.25 * plan["updates"], data["table_start"].values
-    ax.axvspan(1.08 * plan["updates"], 1.45 * plan["updates"], color="0.9", linewidth=0)
+    never, names = _never(ax, plan["updates"], "x"), data["table_start"].values
     _dots(ax, np.nan_to_num(data["table_learned"].values, nan=never))
     ax.set_xscale("log")
-    ax.set_xlim(right=1.45 * plan["updates"])
+    ax.set_xlim(right=_TOP * plan["updates"])
     ticks = [tick for tick in (50, 100, 200, 400, 900) if tick <= plan["updates"]]
     ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
-    ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.set_xticks([*ticks, never], [*map(str, ticks), "not"])
     ax.xaxis.set_minor_locator(NullLocator())
-    logs = data["table_log10_gradient"].values
-    ax.set_yticks(range(names.size), [f"{name}  ({lg:.1f})" for name, lg in zip(names, logs)])
+    known = zip(names, data["table_log10_gradient"].values, data["table_scatter"].values)
+    ax.set_yticks(range(names.size), [f"{name}  ({with_scatter(lg, scatter)})" for name, lg, scatter in known])
     ax.set_ylim(names.size - 0.5, -0.5)
     ax.set_xlabel("updates to learn", fontsize="small")
     for row in range(1, names.size):
@@ -404,7 +439,7 @@ def _draw_digits(ax, data):
     _dots(ax, score)
     ax.tick_params(labelleft=False)
     ax.set_xlabel("accuracy", fontsize="small")
-    _titled(ax, "", "permuted digits: the other way")
+    _titled(ax, "", "permuted digits, 64 steps")
 
 
 _RATES = (BLUE, PURPLE)

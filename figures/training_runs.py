@@ -21,7 +21,10 @@ HELD = 50
 
 
 class Run(NamedTuple):
-    """Settings of a run, as JSON can hold them; ``recipe`` is that of a :class:`Start`, ``updates`` the largest number of them."""
+    """Settings of a run, as JSON can hold them.
+
+    ``recipe`` is that of a :class:`Start`, ``updates`` the largest number of them, ``double`` whether in double precision.
+    """
 
     task: str
     recipe: list
@@ -29,6 +32,7 @@ class Run(NamedTuple):
     eps: float
     updates: int
     seed: int
+    double: bool = False
 
 
 def run(*settings):
@@ -43,6 +47,8 @@ def run(*settings):
     with fast_torch():
         module = Start.of(asked.recipe).module(task.n_in, HIDDEN, asked.seed)
         readout = _readout(task, asked.seed)
+        if asked.double:
+            module, readout = module.double(), readout.double()
         updates = _train(module, readout, task, asked, judge)
         score = judge.score if kind in ("noisy", "clean") else _tested(module, readout, task)
     return {"learned": judge.learned, "score": score, "updates": updates}
@@ -65,6 +71,7 @@ def _train(module, readout, task, asked, judge):
     rng = np.random.default_rng(1000 + asked.seed)
     for update in range(asked.updates):
         x, target = (torch.from_numpy(a) for a in task.batch(rng, BATCH))
+        x = x.to(readout.weight.dtype)
         answer = readout(module(x)[0][-1])
         if judge.has_seen_enough(update, float((answer.argmax(-1) == target).float().mean())):
             return update

@@ -6,6 +6,7 @@ What theory says is computed from the initialisation alone, before any network i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -91,18 +92,26 @@ class Start:
         """(T + 1,) log10 of the mean square of gradients that a loss on h sends back through 0 .. T steps [T9]."""
         return gt.gradient_growth(self.at_rest, n_steps, block="h").log10
 
-    def amplification(self, n_steps):
+    def scatter(self, n_steps, n_units):
+        """Standard deviation over networks of N units of the last of ``log10_gradients``, nan where the law has no answer [T9]."""
+        try:
+            return float(gt.gradient_growth(self.at_rest, n_steps, block="h").scatter(n_units)[-1])
+        except gt.CapabilityError:  # of orthogonal matrices and stacks
+            return np.nan
+
+    def sensitivity(self, n_steps):
         """T d radius / d gain of the candidate: e-folds by which T steps grow for a change of the gain by one."""
         low, high = (gt.Spectrum(zero_state(self.louder(1.0 + s).ensemble)).radius() for s in (-_SHARE, _SHARE))
         gain = self.ensemble.gain[_CANDIDATE[self.kind].removeprefix("gain.")]
         return float(n_steps * (high - low) / (2.0 * _SHARE * gain))
 
 
-def designed(kind, length, kappa=1.0, given=None):
-    """What ``gt.design(memory=length)`` finds with gates' gains of PyTorch's size."""
-    given = GATES[kind] | (given or {})
-    base = gt.Ensemble(LAYOUTS[kind].cell).replace(given)
-    return Start(kind, base.replace(remembering(base, length, kappa, frozenset(given))))
+@cache
+def designed(kind, length, kappa=1.0, given=()):
+    """What ``gt.design(memory=length)`` finds with gates' gains of PyTorch's size; ``given`` are pairs of a path and a value."""
+    held = GATES[kind] | dict(given)
+    base = gt.Ensemble(LAYOUTS[kind].cell).replace(held)
+    return Start(kind, base.replace(remembering(base, length, kappa, frozenset(held))))
 
 
 def _ensemble(kind, gain=_PYTORCH, changes=None, **options):
@@ -135,7 +144,7 @@ STARTS = {
         "chrono": lambda length: Start("LSTM", _ensemble("LSTM"), "chrono", float(length)),
         "chrono, onset gain": lambda length: Start("LSTM", _ensemble("LSTM", changes={"gain.g": 2.0}), "chrono", float(length)),
         "design": lambda length: designed("LSTM", length),
-        "design, input gate open": lambda length: designed("LSTM", length, given={"bias.i": 0.0}),
+        "design, input gate open": lambda length: designed("LSTM", length, given=(("bias.i", 0.0),)),
         "onset, no biases": lambda length: _onset("LSTM"),
     },
 }

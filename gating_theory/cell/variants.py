@@ -65,9 +65,10 @@ class _Variant(Outlined):
     @cached_property
     def _defined(self) -> Cell:  # type: ignore[override]
         cell, replaced = self._cell, _Replaced(self._cell, *self._functions)
-        rest = None if cell.fixed_point is None else [replaced(e) for e in cell.fixed_point]
-        if rest is not None and any(_divides_by_a_gate(e) for e in cell.fixed_point) and self._functions[0] != _GATES:
-            rest = None
+        at_rest = cell.fixed_point
+        if at_rest is not None and any(_divides_by_a_gate(e) for e in at_rest) and self._functions[0] != _GATES:
+            at_rest = None
+        rest = None if at_rest is None else [replaced(e) for e in at_rest]
         return Cell(
             name=self.name,
             state=cell.state,

@@ -96,5 +96,5 @@ def safetensors_names(path: str | Path) -> dict[str, tuple[int, ...]]:
         try:
             header = json.loads(file.read(length))
             return {str(k): tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             return {}

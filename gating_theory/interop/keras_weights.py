@@ -43,13 +43,13 @@ class CellArrays:
 
     @property
     def n_units(self) -> int:
-        """H."""
+        """How many units there are."""
         shape = self.shape(self.recurrent)
         return shape[0] if len(shape) == 2 else 0
 
     @property
     def input_size(self) -> int:
-        """I."""
+        """How many numbers come in at a step."""
         shape = self.shape(self.kernel)
         return shape[0] if len(shape) == 2 else 0
 

@@ -127,7 +127,7 @@ def variant(kind: str, *, gates: str = "sigmoid", candidate: str = "tanh", outpu
     choice("kind", kind, LAYOUTS)
     given = {what: function_text(f) for what, f in (("gates", gates), ("candidate", candidate), ("output", output))}
     said = {what: text for what, text in given.items() if text != _USUAL[what]}
-    places = ("gates", "candidate", "output") if kind.startswith("LSTM") else ("gates", "candidate")
+    places: tuple[str, ...] = ("gates", "candidate", "output") if kind.startswith("LSTM") else ("gates", "candidate")
     places = {"RNN": ("candidate",), "RNN relu": ()}.get(kind, places)
     for what, text in said.items():
         if what not in places:

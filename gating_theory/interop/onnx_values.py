@@ -277,9 +277,9 @@ def _arithmetic(operation: np.ufunc) -> Callable[..., np.ndarray]:
 
 def _integers(inputs: Sequence[np.ndarray | None], place: int) -> list[int] | None:
     """An input that is a list of integers; None where it is left out."""
-    if place >= len(inputs) or inputs[place] is None:
+    array = inputs[place] if place < len(inputs) else None
+    if array is None:
         return None
-    array = inputs[place]
     if array.ndim != 1 or array.dtype.kind not in "iu" or array.size > _MOST_AXES:
         raise ValueError(f"its input {place} must be a short list of integers, got {shown(array)}")
     return [int(n) for n in array]

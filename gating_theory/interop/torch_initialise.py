@@ -6,7 +6,7 @@ cell's site parameter. In all other gates the two biases add up.
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ def init_(
         raise ValueError(f"{initialisation.name!r} has biases to write, but {type(module).__name__} was made with bias=False")
     values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        drawn = initialisation.draw(layout, module.hidden_size, rng)
+        drawn = initialisation.draw(layout, cast(int, module.hidden_size), rng)
         values |= {name + suffix: value for name, value in drawn.items() if name.startswith(begins)}
         if input_gain is not None:
             shape = tuple(getattr(module, f"weight_ih{suffix}").shape)

@@ -48,10 +48,11 @@ def torchscript_contents(path: Path, asked: Asked) -> Contents:
     functions = _functions_of_rnns(path) if plain and asked.nonlinearity is None and asked.kind is None else set()
     if functions == {"relu"}:
         rectified = listed(tensors, path.name, "TorchScript", replace(asked, nonlinearity="relu")).modules
-        return replace(found, modules=found.modules | {name: rectified[name] for name in plain})
+        return replace(found, modules={**found.modules, **{name: rectified[name] for name in plain}})
     if len(functions) == 2:
         problem = "the program has RNNs of tanh and of relu, and does not say which this is: pass nonlinearity="
-        return replace(found, modules=found.modules | {name: replace(found.modules[name], problem=problem) for name in plain})
+        told = {name: replace(found.modules[name], problem=problem) for name in plain}
+        return replace(found, modules={**found.modules, **told})
     return found
 
 

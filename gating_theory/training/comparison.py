@@ -99,7 +99,7 @@ class InitialisationRow:
 @result("initialisation_table")
 @dataclass(frozen=True)
 class InitialisationTable:
-    """The table: printed, indexed by name (``table["keras GRU"].ensemble``), looped over.
+    """The table: printed, indexed by name (``table["keras GRU"].ensemble``), looped over; saved where all rows are of one cell.
 
     Attributes
     ----------

@@ -116,8 +116,8 @@ class Promise:
     def check(self) -> None:
         """ValueError for numbers that are none, or negative ones that cannot be."""
         require(self.n_steps >= 1, f"n_steps must be at least 1, got {self.n_steps}")
-        values = (self.mean_square, self.square_std or 0.0, self.largest or 0.0, self.radius, self.slow_fraction or 0.0)
-        values += self.sensitivity, self.radius_sd or 0.0
+        perhaps = (self.square_std, self.largest, self.slow_fraction, self.radius_sd)
+        values = (self.mean_square, self.radius, self.sensitivity, *(value or 0.0 for value in perhaps))
         require(bool(np.all(np.array(values) >= 0.0)), f"mean squares, radii and fractions must not be negative, got {values}")
 
     def __str__(self) -> str:
@@ -177,10 +177,16 @@ def promise_of(spectrum: Spectrum, n_steps: int, alike: tuple[Spectrum, int] | N
         product_steps=None if product is None else product.n_steps,
         radius=spectrum.radius(),
         slow_fraction=_known(lambda: float(spectrum.slow_fraction(float(n_steps), tol=_TOL))),
-        sensitivity=n_steps * onset_slope(Initialisation(cell.name, spectrum.fixed_point.ensemble))[1],
+        sensitivity=n_steps * _slope(spectrum),
         n_units=n_units,
         radius_sd=_radius_sd(spectrum, n_units),
     )
+
+
+def _slope(spectrum):
+    """d radius / d gain of the candidate, at the onset."""
+    ensemble = spectrum.fixed_point.ensemble
+    return onset_slope(Initialisation(ensemble.cell.name, ensemble))[1]
 
 
 def _radius_sd(spectrum, n_units):

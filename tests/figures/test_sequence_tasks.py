@@ -5,12 +5,18 @@ import pytest
 from gating_theory.figures.sequence_tasks import make_task
 
 
-def test_the_last_symbol_and_the_sum_are_asked_for():
+def test_the_symbol_and_the_first_of_many_are_asked_for():
     rng = np.random.default_rng(0)
     x, symbol = make_task("recall 5").batch(rng, 40)
     assert x.shape == (7, 40, 9) and np.array_equal(x[0, :, :8].argmax(-1), symbol) and (x[-1, :, 8] == 1).all()
-    x, total = make_task("adding 9").batch(rng, 40)
-    assert np.allclose((x[..., 0] * x[..., 1]).sum(0) - 1.0, total, atol=1e-6) and (x[..., 1].sum(0) == 2).all()
+    x, symbol = make_task("noisy 5").batch(rng, 400)
+    assert x.shape == (5, 400, 9) and np.array_equal(x[0, :, :8].argmax(-1), symbol)
+    # one symbol at every step, all eight of them, and the mark at the first step alone
+    assert (
+        (x[:, :, :8].sum(-1) == 1).all() and (x[:, :, :8].sum((0, 1)) > 0).all() and (x[:, :, 8].sum(1) == [400, 0, 0, 0, 0]).all()
+    )
+    x, symbol = make_task("clean 4").batch(rng, 40)
+    assert np.array_equal(x[0], np.eye(8)) and not x[1:].any() and len(x) == 4 and np.array_equal(symbol, np.arange(8))
 
 
 def test_digits_are_split_and_permuted_for_all_seeds_alike():

@@ -23,7 +23,7 @@ EXAMPLES = {
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (7, 14),
+    "docs/checkpoint.md": (8, 15),
     "docs/trained.md": (8, 9),
     "docs/models.md": (4, 4),
     "docs/extending.md": (8, 7),

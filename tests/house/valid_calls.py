@@ -728,6 +728,10 @@ CALLS = {
         layouts.rows_by_name,
         {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
     ),
+    "interop.layouts.variant": lambda t: (
+        layouts.variant,
+        {"kind": "LSTM", "gates": "hard_sigmoid", "candidate": "relu", "output": "linear"},
+    ),
     "interop.layouts.layout_of": lambda t: (layouts.layout_of, {"kind": "GRU"}),
     "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
     "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs, "lengths": [8, 5, 2]}),
@@ -1133,6 +1137,7 @@ LEFT_OUT = {
     "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
+    "interop.initialise.Designed": "a protocol, for types alone",
     "Critical": "a result",
     "Expected": "a result",
     "flow.Topology": "a result",

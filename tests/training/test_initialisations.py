@@ -53,7 +53,7 @@ SHEET = [
     ("GRU biasT", -0.83, 0.5),
     ("GRU des1", -0.51, 0.5),
     ("GRU des.3", -0.22, 0.15),
-    ("GRU des3", -0.77, 1.5),
+    ("GRU des3", -0.77, 1.48),
     ("GRU gilboa", -1.17, 0.67),
     ("GRU m1", 52.8, 50),
     ("LSTM onset0", -1.90, 50),
@@ -76,9 +76,10 @@ def test_the_numbers_of_the_sheet(table, name, log10, sensitivity):
 
 def test_the_table_is_printed_kept_and_refuses(table, tmp_path):
     assert all(row.name in str(table) for row in table) and "Lambda" in str(table) and table.status.code == "limit"
-    again = gt.load(gt.save(table, tmp_path / "table.json"))
-    assert again == table and str(again) == str(table)
-    json.dumps(table.as_dict(), allow_nan=True)
+    of_one_cell = gt.InitialisationTable(tuple(row for row in table if row.ensemble.cell == gt.LSTM))
+    again = gt.load(gt.save(of_one_cell, tmp_path / "table.json"))  # a file holds results of one cell
+    assert again == of_one_cell and str(again) == str(of_one_cell)
+    json.dumps(table.as_dict())
     for given, error, words in (
         ([gt.Ensemble(gt.GRU)] * 2, ValueError, "two of the name"),
         ([3], TypeError, "must be a Design, an Initialisation or an Ensemble"),
