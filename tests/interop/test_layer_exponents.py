@@ -109,7 +109,7 @@ def test_refusals_of_layers():
     layer = gt.read(module("GRU")).layer()
     for arguments, words in (
         ({}, "inputs are needed for a RecurrentLayer"),
-        ({"inputs": np.zeros((5, 3))}, r"inputs must have shape \(T, 2\) or \(T, B, 2\), got \(5, 3\)"),
+        ({"inputs": np.zeros((5, 3))}, r"inputs must have shape \(T, 2\) or \(T, B, 2\), .*got \(5, 3\)"),
         ({"inputs": np.zeros((0, 2))}, "inputs must have shape"),
         ({"inputs": sequence(9), "parameters": np.zeros((9, 1, 5))}, "parameters are for a Network, net is a RecurrentLayer"),
         ({"inputs": sequence(9), "state": np.zeros(4)}, "state must have shape"),
