@@ -31,7 +31,8 @@ def heap_fault(content: bytes | mmap) -> str:
     place = _LENGTHS.get(head[8]) if len(head) == _HEAD else None
     if place is not None and head[place] != _WORD:
         return f"its lengths have {head[place]} bytes, not {_WORD}"
-    start, collections = content.find(_SIGNATURE), {}
+    collections: dict[int, set[int]] = {}  # numbers of the objects, by the place of their collection
+    start = content.find(_SIGNATURE)
     while start >= 0:
         objects = _objects(content, start)
         if objects is None:
