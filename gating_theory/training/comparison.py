@@ -75,7 +75,7 @@ class InitialisationRow:
 
     @property
     def learning_rate(self) -> float:
-        """The largest learning rate of Adam that it stands, .1 / Lambda (see :attr:`Promise.learning_rate`)."""
+        """The largest learning rate of Adam that it stands, .05 / Lambda (see :attr:`Promise.learning_rate`)."""
         return largest_rate(self.sensitivity)
 
     @property

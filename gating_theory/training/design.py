@@ -135,7 +135,7 @@ def design(
     their own for what is written (an LSTM's input gate) this is shut as far as the other is open, b_i = -b_f, so that gains are of
     order one and c a leaky average of what is written. The rest stays as it is: ``given={"bias.o": 5}`` opens an LSTM's output
     gate, which a loss on h sees as a factor of sigma(b_o)^2. An MGU, whose slow gate also resets, needs a gain of T / kappa.
-    ``promise`` has what Adam may do with it: the largest learning rate, .1 / Lambda, and the eps that gradients have to be above.
+    ``promise`` has what Adam may do with it: the largest learning rate, .05 / Lambda, and the eps that gradients have to be above.
     kappa up to 3 is enough: small networks are then close to the onset as well, and clean recall (one event, then silence) does not
     need the onset at all. With larger kappa networks of few units miss it, and the status says so: orthogonal matrices,
     ``design(Ensemble(cell, matrices="orthogonal"), memory=T)``, do not.

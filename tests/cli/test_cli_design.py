@@ -11,7 +11,7 @@ import gating_theory as gt
 def test_design_beside_libraries(command, tmp_path):
     code, out, err = command("design", "--cell", "LSTM", "--memory", 50, "--n-units", 32, "--out", tmp_path / "new")
     assert (code, err) == (0, "")
-    assert "bias.i = -3.91202" in out and "Lambda = 0.49 (T d radius / d gain), learning rates up to 0.2; eps below" in out
+    assert "bias.i = -3.91202" in out and "Lambda = 0.49 (T d radius / d gain), learning rates up to 0.1; eps below" in out
     assert "32 units: Lambda times the fluctuation of the gain is" in out
     assert all(f"\n{name} " in out for name in ("this design", "keras LSTM", "torch LSTM", "chrono, 50 steps"))
     found = gt.load(tmp_path / "new" / "design.json")

@@ -71,7 +71,7 @@ def test_the_numbers_of_the_sheet(table, name, log10, sensitivity):
     row = table[name]
     assert row.log10_gradient == pytest.approx(log10, abs=0.06 if abs(log10) > 10 else 0.011)
     assert row.sensitivity == pytest.approx(sensitivity, rel=0.011)
-    assert row.learning_rate == pytest.approx(0.1 / row.sensitivity) and row.log10_eps == row.log10_gradient / 2
+    assert row.learning_rate == pytest.approx(0.05 / row.sensitivity) and row.log10_eps == row.log10_gradient / 2
 
 
 def test_the_table_is_printed_kept_and_refuses(table, tmp_path):

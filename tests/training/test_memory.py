@@ -58,7 +58,7 @@ def test_memory_of_every_gated_cell(name):
     assert p.largest == pytest.approx(largest, rel=1e-6)
     assert p.radius == pytest.approx(1.0, abs=1e-8) and d.achieved == {"radius": p.radius}
     # leak + gain * slope = 1
-    assert p.sensitivity == pytest.approx(100 * width / gain, rel=1e-9) and p.learning_rate == pytest.approx(0.1 / p.sensitivity)
+    assert p.sensitivity == pytest.approx(100 * width / gain, rel=1e-9) and p.learning_rate == pytest.approx(0.05 / p.sensitivity)
     assert p.log10_eps == pytest.approx(0.5 * np.log10(growth if heard is None else heard), abs=1e-6) and not p.warning
 
 
@@ -139,7 +139,7 @@ def test_a_number_that_does_not_converge_is_left_out(monkeypatch):
     assert "largest singular value is not resolved" in str(d)
 
 
-ADAM = "Lambda = 0.495 (T d radius / d gain), learning rates up to 0.2; eps below 0.277", "2000 units: Lambda times"
+ADAM = "Lambda = 0.495 (T d radius / d gain), learning rates up to 0.1; eps below 0.277", "2000 units: Lambda times"
 
 
 def test_promises_are_printed_and_kept(tmp_path):

@@ -79,9 +79,9 @@ def test_units_of_chrono_biases_dilute_one_another():
 def test_an_open_input_gate_stands_small_steps_alone():
     """The same gradients as with b_i = -b_f, and a hundredth of its learning rate: T o i = 50."""
     opened = gt.design(gt.LSTM, given={"bias.i": 0.0}, memory=200).promise
-    assert opened.sensitivity == pytest.approx(50.0, rel=1e-9) and opened.learning_rate == pytest.approx(0.002, rel=1e-9)
+    assert opened.sensitivity == pytest.approx(50.0, rel=1e-9) and opened.learning_rate == pytest.approx(0.001, rel=1e-9)
     assert opened.log10_eps == opened.log10_heard["h"] / 2 == pytest.approx(-1.12 / 2, abs=0.01)
-    assert "Lambda = 50 (T d radius / d gain), learning rates up to 0.002; eps below 0.277" in str(opened)
+    assert "Lambda = 50 (T d radius / d gain), learning rates up to 0.001; eps below 0.277" in str(opened)
     assert largest_rate(0.0) == np.inf
 
 
