@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import mmap
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import numpy as np
 
 from ..support.available_memory import require_memory
 from ..support.checks import shown
+from .hdf5_heaps import heap_fault
 
 __all__ = ["LARGEST_RATIO", "ArrayFile", "Stored", "opened"]
 
@@ -72,7 +74,7 @@ class ArrayFile:
         try:
             attributes = (self._file[path] if path else self._file).attrs
             for name in attributes:
-                if _attribute_bytes(attributes.get_id(name)) <= min(self._size, _LONGEST_TEXT):
+                if _is_text(attributes.get_id(name), min(self._size, _LONGEST_TEXT)):
                     value = _texts(attributes[name])
                     if value is not None:
                         out[str(name)] = value
@@ -164,12 +166,26 @@ def opened(source: Path | bytes, name: str) -> Iterator[ArrayFile]:
         text = f"h5py is needed to read {name} and cannot be imported ({error}): pip install 'gating-theory[keras]'"
         raise ImportError(text, name="h5py") from None
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if fault := _heap_fault(source):
+        raise ValueError(f"{name} is damaged: {fault}")
     try:
         file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
     except _DAMAGED as error:
         raise ValueError(f"{name} is no HDF5 file, or only a part of one: {_said(error)}") from None
     with file:
         yield ArrayFile(file, name, size)
+
+
+def _heap_fault(source):
+    """What is wrong with the collections of texts, which the library trusts."""
+    if isinstance(source, bytes):
+        return heap_fault(source)
+    with open(source, "rb") as file:
+        try:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return heap_fault(content)
+        except ValueError:  # an empty file cannot be mapped
+            return ""
 
 
 class _Dishonest(Exception):
@@ -195,17 +211,21 @@ def _problem(data, size):
     return ""
 
 
-def _attribute_bytes(attribute):
-    """What an attribute takes, without the texts of variable length that it points to."""
-    if 0 in (attribute.shape or ()):
-        return 0  # the library calls that an error
-    return attribute.get_storage_size()
+def _is_text(attribute, longest):
+    """Whether an attribute has texts that may be read: of damaged types of variable length the library would crash."""
+    import h5py
+
+    if attribute.get_type().get_class() != h5py.h5t.STRING or 0 in (attribute.shape or ()):
+        return False
+    return attribute.get_storage_size() <= longest  # without the texts of variable length that it points to
 
 
 def _is_real(data):
     if data.dtype.kind == "f" and data.dtype.itemsize <= _DOUBLE:
         return True
-    return data.dtype.itemsize == _HALF and _texts(data.attrs.get("dtype", "")) == "bfloat16"
+    if data.dtype.itemsize != _HALF or "dtype" not in data.attrs or not _is_text(data.attrs.get_id("dtype"), _LONGEST_TEXT):
+        return False
+    return _texts(data.attrs["dtype"]) == "bfloat16"
 
 
 def _filters(data):

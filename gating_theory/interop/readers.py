@@ -76,7 +76,7 @@ def read(
     Raises
     ------
     TypeError : no reader knows it
-    FileNotFoundError : a path to nothing
+    FileNotFoundError, IsADirectoryError : a path to nothing, or to a folder
     ImportError : the library of its reader is missing
     ValueError : what the reader says of it
     MemoryError : the arrays claim more than there is memory for
@@ -86,6 +86,8 @@ def read(
         source = path_of("source", source)
         if not source.exists():
             raise FileNotFoundError(f"source: there is no file {shown(str(source))}")
+        if source.is_dir():
+            raise IsADirectoryError(f"source: {shown(str(source))} is a folder; give the file in it that holds the weights")
     if asked.names is not None:
         return by_names(source, asked)
     for name in READERS:
@@ -99,8 +101,23 @@ def read(
         raise ValueError(f"source is a dict in which no reader finds recurrent weights: it has {some or 'nothing'}")
     raise TypeError(
         f"source must be a recurrent module, a state dict or the path of a file, for one of the readers {list(READERS)}, "
-        f"got {type(source).__name__}"
+        f"got {type(source).__name__}{_instead(source)}"
     )
+
+
+#: What to do with objects that hold weights elsewhere, or in a form that is not read, by the package of their class.
+_INSTEAD = {
+    "keras": "of Keras files are read: model.save('model.keras')",
+    "tf_keras": "of Keras files are read: model.save('model.h5')",
+    "flax": "a module of linen holds no parameters: give the tree of them, what its init returned",
+}
+
+
+def _instead(source):
+    """What to do about an object of a known package, as the end of a sentence."""
+    packages = (base.__module__.partition(".")[0] for base in type(source).__mro__)
+    advice = [_INSTEAD[package] for package in packages if package in _INSTEAD]
+    return f": {advice[0]}" if advice else ""
 
 
 def weights_of(source: Any, prefix: str | None = None, **which: Any) -> RecurrentWeights:

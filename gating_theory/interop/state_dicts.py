@@ -20,7 +20,7 @@ from .contents import Asked, Contents, Found
 from .layers import DIRECTIONS, RecurrentWeights
 from .stored import Stored
 
-__all__ = ["TorchWeights", "contents", "embeddings_among", "found_in", "knows", "listed"]
+__all__ = ["TorchWeights", "contents", "embeddings_among", "found_in", "knows", "listed", "refused"]
 
 #: A tensor of a recurrent module: the module's name, the tensor's, and the layer and direction.
 _KEY = re.compile(r"(?P<module>(?:.*\.)?)(?P<name>(?:weight|bias)_(?:ih|hh|hr))(?P<suffix>(?:_l\d+(?:_reverse)?)?)")
@@ -108,7 +108,7 @@ def found_in(tensors: Mapping[str, Any], where: str, module: str, asked: Asked) 
         places, gates, size, width = _places(tensors, module)
         kind = _kind(gates, asked)
     except _Problem as problem:
-        return Found("recurrent", 0, (), 0, 0, _refusal(where, module, str(problem)), str(problem))
+        return refused(f"{where}: {module}", str(problem))
     n_layers = 1 + max(layer for layer, _ in places)
     ways = tuple(way for way in DIRECTIONS if (0, way) in places)
 
@@ -131,11 +131,19 @@ def found_in(tensors: Mapping[str, Any], where: str, module: str, asked: Asked) 
     return Found(kind, n_layers, ways, width, size, load, _bad_number(places, module) if few else "")
 
 
-def _refusal(where, module, text):
-    def load():
-        raise ValueError(f"{where}: {module}{text}")
+def refused(where: str, problem: str) -> Found:
+    """A module that is listed with the reason why it is not read.
 
-    return load
+    Parameters
+    ----------
+    where : str, what the message begins with
+    problem : str
+    """
+
+    def load():
+        raise ValueError(f"{where}{problem}")
+
+    return Found("recurrent", 0, (), 0, 0, load, problem)
 
 
 class _Problem(Exception):

@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from .contents import Asked, Contents
-from .state_dicts import found_in, listed
+from .state_dicts import found_in, listed, refused
 
 __all__ = ["contents", "knows", "recurrent_classes"]
+
+#: Where PyTorch's quantised modules are, under both of their addresses.
+_QUANTISED = ("torch.ao.nn.quantized", "torch.nn.quantized")
 
 
 def knows(source: Any) -> bool:
@@ -51,7 +54,8 @@ def contents(source: Any, asked: Asked) -> Contents:
     title = type(source).__name__
     if isinstance(source, torch.jit.ScriptModule):
         return listed(source.state_dict(), title, "PyTorch module in TorchScript", asked)
-    classes = tuple(cls for pair in recurrent_classes().values() for cls in pair)
+    classes_by_kind = recurrent_classes()
+    classes = tuple(cls for pair in classes_by_kind.values() for cls in pair)
     modules = {}
     for name, module in source.named_modules():
         if isinstance(module, classes):
@@ -61,6 +65,10 @@ def contents(source: Any, asked: Asked) -> Contents:
                 batch_first=bool(getattr(module, "batch_first", False)) if asked.batch_first is None else asked.batch_first,
             )
             modules[name] = found_in(_weights_of(module), f"{type(module).__name__} {name}".rstrip(), "", module_asked)
+        elif type(module).__module__.startswith(_QUANTISED) and any(
+            type(module).__name__.startswith(kind) for kind in classes_by_kind
+        ):
+            modules[name] = refused(f"{title} {name}: ", "its weights are quantised: read the module as it was before")
     sizes = {found.input_size for found in modules.values()}
     tables = {
         f"{name}.weight".lstrip("."): (module.num_embeddings, module.embedding_dim)

@@ -21,6 +21,8 @@ __all__ = ["torchscript_contents", "torchscript_tensors"]
 _REAL = {"Double": ("float64", 8), "Float": ("float32", 4), "Half": ("float16", 2), "BFloat16": ("bfloat16", 2)}
 _TENSOR = frozenset({"torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor"})
 _PARAMETER = "torch._utils _rebuild_parameter"
+#: How the classes of a program's modules are named; those of a script that was run itself have no module.
+_CODE = ("__torch__.", "__torch__ ")
 #: So many modules, and such a depth, are no model any more.
 _MOST_MODULES, _DEEPEST = 20_000, 64
 #: The part of each text of code in which the function of an RNN is looked for, bytes, and how many texts.
@@ -105,7 +107,7 @@ def torchscript_tensors(path: Path) -> dict[str, Stored]:
 
 
 def _is_module(value):
-    return isinstance(value, Call) and value.what is not None and value.what.text.startswith("__torch__.") and _has_names(value)
+    return isinstance(value, Call) and value.what is not None and value.what.text.startswith(_CODE) and _has_names(value)
 
 
 def _has_names(value):

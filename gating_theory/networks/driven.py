@@ -138,7 +138,12 @@ def recorded_run(
         if inputs is None:
             raise ValueError(f"inputs are needed for a {type(net).__name__}")
         return net.fed(inputs, state)
-    raise TypeError(f"net must be a Network, got {shown(net)}")
+    if hasattr(net, "layers"):
+        raise TypeError(
+            f"net must be one layer, got a {type(net).__name__}: the exponents of layers on top of each other are those of each, "
+            "along what it is fed with; take stack.record(inputs).layers one by one"
+        )
+    raise TypeError(f"net must be a Network, a layer with inputs or a recording, got {shown(net)}")
 
 
 def _run_of_network(net, inputs, parameters, state, rng):

@@ -206,6 +206,23 @@ def rows_of_the_page(data):
         yield f"| {name} | {known} | {' | '.join(cells)} |"
 
 
+def shares_of_the_page(data):
+    """What its sentences say, from the data."""
+    for name in ("edge", "double"):  # but single precision with the smallest eps
+        some = data[f"{name}_eps"] >= (1e-8 if name == "edge" else 0.0)
+        below = (data[f"{name}_length"] < data[f"{name}_predicted"]).expand_dims({f"{name}_seed": data.sizes[f"{name}_seed"]})
+        right = (np.isfinite(data[f"{name}_learned"]) == below).where(some, drop=True)
+        yield int(right.sum()), right.size
+    product = data["step_sensitivity"] * data["step_rate"]
+    for low, high in ((0.001, 0.06), (0.06, 0.1), (0.1, 0.4), (0.4, 9.0)):
+        learned = np.isfinite(data["step_learned"]).where((product > low) & (product <= high))
+        yield int(learned.sum()), int(learned.count())
+    learned, names = np.isfinite(data["table_learned"].values), data["table_start"].values
+    slow = np.array([("chrono" in name) or ("design" in name) for name in names])
+    yield int(learned[slow].sum()), learned[slow].size
+    assert not learned[data["table_log10_gradient"].values < -13.0].any()
+
+
 def test_the_committed_findings_are_those_of_the_committed_data():
     """The text, and the tables of the page on training; the plan is that of the code, and every run is there."""
     place = Path(training.__file__).parent / "data"
@@ -217,3 +234,9 @@ def test_the_committed_findings_are_those_of_the_committed_data():
     page = (place.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
     assert [row for row in rows_of_the_page(data) if row not in page] == []
     assert f"{sum(runs.values())} plain" in page
+    (edge, of_edge), (double, of_double), *shares = shares_of_the_page(data)
+    flat = " ".join(page.split())
+    assert all(f"{some} of {size}" in flat for some, size in ((edge + double, of_edge + of_double), *shares))
+    slower = data["map_log10_gradient"].values < 0.0
+    speed = -training_findings.ranked(data["map_learned"].values)[slower]
+    assert f"Spearman {training_findings.rank_correlation(data['map_log10_gradient'].values[slower], speed):.2f} over" in flat

@@ -245,3 +245,27 @@ def test_nothing_is_executed(tmp_path):
     code = f"import gating_theory as gt; print([m.problem[:40] for m in gt.read({str(path)!r}).modules.values()])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.count("a function of its own") == 2 and not (tmp_path / "owned").exists()
+
+
+def test_texts_that_the_library_would_crash_on(tmp_path):
+    """A damaged length, number or type of a text of variable length, on which the library itself crashes or never ends."""
+    path, damaged = tmp_path / "m.h5", tmp_path / "damaged.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = "3.0.0", "torch"
+    content = path.read_bytes()
+    heap = content.index(b"GCOL")
+    reference = content.index(heap.to_bytes(8, "little") + (2).to_bytes(4, "little"))  # to the second text
+    declared = content.rindex(b"\x19\x01", 0, reference)
+    changes = {  # offset in the file: byte
+        heap + 24 + 7: 0x7F,  # the first text reaches beyond the end
+        heap + 24 + 1: 0x10,  # and beyond the collection
+        reference + 8: 0x63,  # the 99th text, of two
+        heap + 8 + 6: 0x01,  # a collection larger than the file
+        14: 4,  # lengths of four bytes
+    }
+    for place, byte in changes.items():
+        damaged.write_bytes(content[:place] + bytes([byte]) + content[place + 1 :])
+        with pytest.raises(ValueError, match="damaged.h5 is damaged: (its|a text)"):
+            gt.read(damaged)
+    damaged.write_bytes(content[: declared + 1] + b"\x0f" + content[declared + 2 :])  # neither texts nor sequences
+    assert not list(gt.read(damaged))  # what has that type is left out

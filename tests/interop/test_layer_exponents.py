@@ -118,3 +118,8 @@ def test_refusals_of_layers():
             gt.lyapunov_spectrum(layer, **arguments)
     with pytest.raises(ValueError, match="inputs must have shape"):
         layer.run(np.zeros(4))
+    stack = gt.read(torch.nn.GRU(2, 5, num_layers=2).double()).stack()
+    with pytest.raises(TypeError, match="got a Stack: the exponents .* take stack.record"):
+        gt.lyapunov_spectrum(stack, inputs=sequence(9))
+    with pytest.raises(TypeError, match="got a StackRecording"):
+        gt.lyapunov_spectrum(stack.record(sequence(9)))

@@ -127,8 +127,12 @@ def test_what_nobody_knows(tmp_path):
     (tmp_path / "notes.txt").write_text("some text")
     with pytest.raises(ValueError, match="notes.txt is a file of no known format"):
         readers.read(tmp_path / "notes.txt")
-    with pytest.raises((OSError, ValueError)):  # a folder; what the system says of it is its own
+    with pytest.raises(IsADirectoryError, match="source: .* is a folder; give the file in it"):
         readers.read(tmp_path)
+    for package, advice in (("keras.src.models", "model.save"), ("flax.linen.module", "give the tree")):
+        stranger = type("Model", (), {"__module__": package})()
+        with pytest.raises(TypeError, match=f"got Model: .*{advice}"):
+            readers.read(stranger)
 
 
 @pytest.mark.parametrize(

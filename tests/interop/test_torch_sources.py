@@ -212,3 +212,14 @@ def test_diagnose_takes_the_order_of_axes():
     assert swapped.n_steps == 80 and swapped.n_sequences == 1 and swapped.lyapunov == plain.lyapunov
     # whoever has mixed them up sees it in the first line
     assert "along 1 input sequence of 80 steps" in str(swapped).splitlines()[0]
+
+
+def test_quantised_layers_are_listed_with_the_reason():
+    class LSTM(torch.nn.Module):
+        """Stands in for PyTorch's, which needs an engine that not every machine has."""
+
+    LSTM.__module__ = "torch.ao.nn.quantized.dynamic.modules.rnn"
+    found = gt.read(torch.nn.Sequential(torch.nn.GRU(2, 3), LSTM()))
+    assert found["0"].kind == "GRU"
+    with pytest.raises(ValueError, match="its weights are quantised"):
+        found.weights("1")

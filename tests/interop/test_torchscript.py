@@ -48,6 +48,13 @@ def test_tensors_are_those_of_the_state_dict(dtype, tmp_path):
             assert all(np.array_equal(mine.tensors[place][key], array) for key, array in arrays.items())
 
 
+def test_a_model_of_the_script_that_is_run(tmp_path):
+    """Its class has no module: __torch__.Model in place of __torch__.package.Model."""
+    own = type("Model", (torch.nn.Sequential,), {"__module__": "__main__"})
+    found = gt.read(program(own(torch.nn.GRU(2, 3)), tmp_path / "model.pt"))
+    assert found["0"].kind == "GRU"
+
+
 def test_tensors_that_share_a_storage(tmp_path):
     """Transposed, and cut out of a larger one: strides and offsets are followed."""
     module = torch.nn.GRUCell(2, 3)
