@@ -116,19 +116,23 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def function_text(text: str) -> str:
+def function_text(text: str, argument: str = "text") -> str:
     """The one text of a function: numbers at their defaults are left out from the end.
 
     Parameters
     ----------
     text : str
         "hard_sigmoid", "hard_sigmoid 0.2", "leaky_relu 0.01"
+    argument : str, what errors call it
 
     Raises
     ------
     TypeError, ValueError : no such function, too many numbers, or what is no number
     """
-    name, numbers = _parts(text)
+    try:
+        name, numbers = _parts(text)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{argument}: {error}") from None
     given = list(zip(numbers, ACTIVATIONS[name].numbers))
     while given and given[-1][0] == float(given[-1][1]):
         given.pop()

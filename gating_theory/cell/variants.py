@@ -38,7 +38,8 @@ def variant_cell(cell: Cell, gates: str = _GATES, candidate: str = _CANDIDATE, o
     TypeError, ValueError : no such function, or the cell has none in whose place it would stand
     """
     instance("cell", cell, Cell)
-    functions = tuple(function_text(text) for text in (gates, candidate, output))
+    given = (("gates", gates), ("candidate", candidate), ("output", output))
+    functions = tuple(function_text(text, argument) for argument, text in given)
     return cell if functions == (_GATES, _CANDIDATE, _OUTPUT) else _variant(cell, *functions)
 
 

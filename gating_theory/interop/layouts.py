@@ -125,7 +125,7 @@ def variant(kind: str, *, gates: str = "sigmoid", candidate: str = "tanh", outpu
     TypeError, ValueError : no such kind, no such function, or one in a place that the kind does not have
     """
     choice("kind", kind, LAYOUTS)
-    given = {what: function_text(f) for what, f in (("gates", gates), ("candidate", candidate), ("output", output))}
+    given = {what: function_text(f, what) for what, f in (("gates", gates), ("candidate", candidate), ("output", output))}
     said = {what: text for what, text in given.items() if text != _USUAL[what]}
     places: tuple[str, ...] = ("gates", "candidate", "output") if kind.startswith("LSTM") else ("gates", "candidate")
     places = {"RNN": ("candidate",), "RNN relu": ()}.get(kind, places)
