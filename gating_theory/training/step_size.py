@@ -5,8 +5,8 @@ Gradients through T steps change by 2 Lambda da in their logarithm where the can
     Lambda = T d radius / d gain,    the radius at 1: T (1 - z) sigma(b_r) of a GRU, T o i of an LSTM.
 
 Adam's step moves gains by about its learning rate whatever the gradient is, as long as that is above its eps: rates up to
-.05 / Lambda train, of those from .06 to .4 / Lambda about half fail (measured, NUMERICS.md). Gradients of the size sqrt(G(T)) below eps
-move nothing: log10 G(T) > 2 log10 eps is what a task needs whose only signal comes from T steps back.
+.05 / Lambda train, of those from .06 to .4 / Lambda about half fail (measured, NUMERICS.md). Gradients of the size sqrt(G(T))
+below eps move nothing: log10 G(T) > 2 log10 eps is what a task needs whose only signal comes from T steps back.
 """
 
 from __future__ import annotations
