@@ -136,10 +136,10 @@ PICTURES = {
     "finite_time": lambda t, ax: plotting.plot_finite_time_exponents({"white input": t.windows}, ax=ax),
     "finite_time_by_length": lambda t, ax: plotting.plot_finite_time_exponents(t.windows, by_length=True, ax=ax),
     "design": lambda t, ax: plotting.plot_design(
-        gt.design(gt.GRU, {"slow_fraction(30)": 0.1}, {"gain.r": 1.0}, free=("gain.z",)), ax=ax
+        gt.design(gt.GRU, {"slow_fraction": {30: 0.1}}, {"gain.r": 1.0}, free=("gain.z",)), ax=ax
     ),
     "phase_diagram": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "count", lines=["onset:gain.h", "fold:gain.h"], ax=ax),
-    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment", ax=ax),
+    "phase_diagram_moments": lambda t, ax: plotting.plot_phase_diagram(t.diagram, "moment_h", ax=ax),
     "complexity": lambda t, ax: plotting.plot_complexity(t.rates, ax=ax),
     "autocorrelation": lambda t, ax: plotting.plot_autocorrelation({"chaos": t.moving}, ax=ax),
     "correlation_transient": lambda t, ax: plotting.plot_correlation_transient(
