@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..support.checks import choice, shown
+from ..support.checks import choice, shown, texts
 from .layers import RecurrentLayer, RecurrentWeights
 from .layouts import layout_of
 from .stacks import Stack
@@ -177,7 +177,7 @@ class Contents:
         TypeError, ValueError : as :meth:`weights`; modules that do not fit on each other
         CapabilityError : a module that runs both ways
         """
-        stacks = [self.weights(prefix).stack() for prefix in prefixes] or [self.weights().stack()]
+        stacks = [self.weights(prefix).stack() for prefix in texts("prefixes", prefixes)] or [self.weights().stack()]
         layers = tuple(layer for stack in stacks for layer in stack.layers)
         return replace(stacks[0], layers=layers, source=self.source)
 

@@ -69,6 +69,7 @@ class Initialisation:
 
     def __post_init__(self) -> None:
         text("name", self.name)
+        instance("source", self.source, str)
         instance("ensemble", self.ensemble, Ensemble)
         factors = instance("chrono", self.chrono, Mapping, "from fields to factors")
         unknown = [name for name in factors if name not in self.cell.field_names]

@@ -402,7 +402,7 @@ def test_bad_input(changes, error, message):
 
 
 def test_other_things_than_a_network():
-    with pytest.raises(TypeError, match="net must be a Network, got GRU|net must be a Network, got Cell"):
+    with pytest.raises(TypeError, match="net must be a Network, a layer with inputs or a recording, got (GRU|Cell)"):
         gt.lyapunov_spectrum(gt.GRU)
     batch = gt.Network.sample(gt.Ensemble(gt.GRU), 3, rng=0, batch=2)
     with pytest.raises(ValueError, match="net must be a single network, got a batch of 2"):
