@@ -43,7 +43,8 @@ import gating_theory as gt
 POTENTIAL = 5.0  # of three networks
 SITE_ERRORS = 5.0
 COUNTS = 4.0
-FRINGE = 4.5  # of 1023 states of a GRU that was drawn once two had an eigenvalue beyond 3.5, at 3.6 and 4.1; hundreds are drawn here
+#: Of 1023 states of one drawn GRU two had an eigenvalue beyond 3.5, at 3.6 and 4.1, and hundreds are drawn here.
+FRINGE = 4.5
 OUTLIER = 5.0
 
 
