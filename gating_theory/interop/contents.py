@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..support.checks import choice, shown, texts
 from .layers import RecurrentLayer, RecurrentWeights
 from .layouts import layout_of
@@ -144,7 +146,8 @@ class Contents:
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        weights = found.load()
+        with np.errstate(invalid="ignore"):  # signalling NaN become float64; whoever checks the numbers refuses them
+            weights = found.load()
         fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
         return replace(weights, embeddings=fitting) if fitting else weights
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
 from ..support.checks import path_of
 from .wire_format import holds_model
 
-__all__ = ["WORDS", "file_format", "safetensors_names"]
+__all__ = ["WORDS", "file_format"]
 
 #: What files are, in words. Everything else is "unknown".
 WORDS = {
@@ -26,8 +25,6 @@ WORDS = {
     "unknown": "a file of no known format",
 }
 _HEAD = 16
-#: The longest header of a safetensors file that is looked at, bytes: the format's own limit.
-_LONGEST_HEADER = 100_000_000
 
 
 def file_format(path: str | Path) -> str:
@@ -79,22 +76,3 @@ def _archive(path):
     if any("/code/" in name or name.endswith("/constants.pkl") for name in members):
         return "torchscript"
     return "torch"
-
-
-def safetensors_names(path: str | Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a safetensors file, from its header; empty where that cannot be read.
-
-    Parameters
-    ----------
-    path : path of a file
-    """
-    path = path_of("path", path)
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(_LONGEST_HEADER, path.stat().st_size):
-            return {}
-        try:
-            header = json.loads(file.read(length))
-            return {str(k): tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-            return {}

@@ -18,9 +18,10 @@ from ..support.available_memory import require_memory
 from ..support.checks import path_of
 from .arrays import arrays_of
 from .contents import Asked, Contents, Found
-from .file_formats import file_format, safetensors_names
+from .file_formats import file_format
 from .layers import RecurrentWeights
 from .npz_files import npz_arrays
+from .safetensors_files import safetensors_content
 from .trees import as_float64, flattened, is_tree, listed, parts_of, shape_of
 
 __all__ = ["contents", "knows"]
@@ -58,7 +59,7 @@ def knows(source: Any) -> bool:
         path = path_of("source", source)
         kind = file_format(path)
         if kind == "safetensors":
-            return bool(_cells(_Shaped.of(safetensors_names(path))))
+            return _holds_cells(path)
         return kind == "msgpack" or (kind == "npz" and bool(_cells(npz_arrays(path))))
     return _is_module(source) or (is_tree(source) and bool(_cells(flattened(source))))
 
@@ -96,15 +97,12 @@ def contents(source: Any, asked: Asked) -> Contents:
 # --- names
 
 
-@dataclass(frozen=True)
-class _Shaped:
-    """What the header of a file says of an array."""
-
-    shape: tuple[int, ...]
-
-    @staticmethod
-    def of(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-        return {name: _Shaped(shape) for name, shape in shapes.items()}
+def _holds_cells(path):
+    """Whether the tensors of a safetensors file have the names of cells; a damaged file is left to who reads all of them."""
+    try:
+        return bool(_cells(safetensors_content(path)))
+    except ValueError:
+        return False
 
 
 def _cells(arrays):

@@ -319,9 +319,10 @@ def _columns(places):
 def _bad_number(places, module):
     """What is wrong with the numbers of a module, "" where nothing is."""
     try:
-        for suffix, own in places.values():
-            for name, tensor in own.items():
-                _array(f"{module}{name}{suffix}", tensor)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            for suffix, own in places.values():
+                for name, tensor in own.items():
+                    _array(f"{module}{name}{suffix}", tensor)
     except _Problem as problem:
         return str(problem)
     return ""

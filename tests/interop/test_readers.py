@@ -151,3 +151,14 @@ def test_what_nobody_knows(tmp_path):
 def test_bad_options(options, error, words):
     with pytest.raises(error, match=words):
         readers.read({"weight_hh": np.eye(2), "weight_ih": np.eye(2)}, **options)
+
+
+@pytest.mark.parametrize("flax", [False, True])
+def test_numbers_that_signal(flax):
+    """A NaN of 32 bits whose bits are those of a signal: refused as any other, without a warning on the way to 64 bits."""
+    bad = np.eye(3, dtype=np.float32)
+    bad.view(np.uint32)[0, 0] = 0x7F800001
+    entry = np.ones((2, 3) if flax else (3, 2), dtype=np.float32)
+    tree = {"h": {"kernel": bad, "bias": bad[1]}, "i": {"kernel": entry}}
+    with pytest.raises(ValueError, match="must be finite"):
+        gt.read(tree if flax else {"weight_hh": bad, "weight_ih": entry}).layer()
