@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import warnings
@@ -85,7 +86,9 @@ def torch_content(path: Path) -> Mapping[str, Any]:
         among = getattr(torch.serialization, "safe_globals", contextlib.nullcontext)
         with warnings.catch_warnings(), among(stand_ins()):
             warnings.simplefilter("ignore")  # of torch about its own formats; what matters is an error below
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            # of the older format from memory: a file would make room for whatever length a damaged text claims
+            source = path if zipfile.is_zipfile(path) else io.BytesIO(path.read_bytes())
+            content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, zip, runtime and key errors alike
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise ValueError(
