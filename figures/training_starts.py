@@ -12,8 +12,8 @@ import numpy as np
 
 import gating_theory as gt
 from gating_theory.interop.layouts import LAYOUTS
-from gating_theory.mean_field.fixed_points import zero_state
 from gating_theory.training.memory import remembering
+from gating_theory.training.step_size import at_rest, onset_slope
 
 __all__ = ["GATES", "STARTS", "Start", "designed"]
 
@@ -21,8 +21,6 @@ __all__ = ["GATES", "STARTS", "Start", "designed"]
 _PYTORCH = float(3.0**-0.5)
 #: Gates with chrono biases, and their signs.
 _CHRONO = {"GRU": {"z": 1.0}, "LSTM": {"f": 1.0, "i": -1.0}}
-#: Step of a gain, as a share of it, for the slope of the spectral radius: a line in it where all units are alike.
-_SHARE = 1e-3
 #: Gains of the gates of everything that is not a library's own.
 GATES = {"GRU": dict.fromkeys(("gain.z", "gain.r"), _PYTORCH), "LSTM": dict.fromkeys(("gain.f", "gain.i", "gain.o"), _PYTORCH)}
 _CANDIDATE = {"GRU": "gain.h", "LSTM": "gain.g"}
@@ -85,8 +83,8 @@ class Start:
 
     @property
     def at_rest(self):
-        """The zero state of infinitely many units without input: a fixed point, or the sites of a chrono law."""
-        return self.initialisation.sites if self.write == "chrono" else zero_state(self.ensemble)
+        """The spectrum of infinitely many silent units, those of a chrono law among them."""
+        return at_rest(self.initialisation)
 
     def log10_gradients(self, n_steps):
         """(T + 1,) log10 of the mean square of gradients that a loss on h sends back through 0 .. T steps [T9]."""
@@ -101,9 +99,7 @@ class Start:
 
     def sensitivity(self, n_steps):
         """T d radius / d gain of the candidate: e-folds by which T steps grow for a change of the gain by one."""
-        low, high = (gt.Spectrum(zero_state(self.louder(1.0 + s).ensemble)).radius() for s in (-_SHARE, _SHARE))
-        gain = self.ensemble.gain[_CANDIDATE[self.kind].removeprefix("gain.")]
-        return float(n_steps * (high - low) / (2.0 * _SHARE * gain))
+        return n_steps * onset_slope(self.initialisation)[1]
 
 
 @cache

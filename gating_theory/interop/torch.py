@@ -91,7 +91,6 @@ def read(
         if not torch_files.knows(path):
             words = WORDS[file_format(path)]
             raise ValueError(f"{path} is {words}, not one of PyTorch: gating_theory.read takes files of other formats")
-
         found = torch_files.contents(path, asked)
     else:
         raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")

@@ -69,8 +69,7 @@ def test_starts_are_what_theory_takes_them_for(kind, name):
     # 65536 entries: their root mean square is known to 1 / 362; four standard deviations
     assert gains == pytest.approx([start.ensemble.gain[field] for field in order], rel=0.012)
     biases = (module.bias_ih_l0 + module.bias_hh_l0).detach().reshape(-1, 256).mean(1).numpy()
-    sites = start.at_rest
-    sites = getattr(sites, "sites", sites)
+    sites = start.initialisation.sites
     fields = dict(zip(sites.cell.field_names, sites.fields @ sites.weights))
     # log u of a chrono law has the standard deviation .8 at 20 steps, a mean of 256 .05; PyTorch's own biases vanish
     assert biases == pytest.approx([fields[field] for field in order], abs=0.2)
