@@ -82,8 +82,10 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
 
     Raises
     ------
-    ValueError : unknown names
-    ModuleNotFoundError : a figure that was asked for by name needs a package that is not installed
+    ValueError
+        unknown names
+    ModuleNotFoundError
+        a figure that was asked for by name needs a package that is not installed
     """
     wanted = NAMES if names is None else tuple(names)
     unknown = [name for name in wanted if name not in NAMES]

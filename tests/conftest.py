@@ -80,6 +80,15 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{seconds:7.1f} s  {test}\n           {proves}")
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """A callable(width=1280, height=900): a new page of a real browser (see ``browser.py``)."""
+    from browser import running
+
+    with running() as new_page:
+        yield new_page
+
+
 @pytest.fixture(autouse=True)
 def subnormal_numbers_stay():
     """A library that flushes subnormal numbers to zero does so for the whole thread: not beyond the test that calls it."""

@@ -127,7 +127,8 @@ def function_text(text: str, argument: str = "text") -> str:
 
     Raises
     ------
-    TypeError, ValueError : no such function, too many numbers, or what is no number
+    TypeError, ValueError
+        no such function, too many numbers, or what is no number
     """
     try:
         name, numbers = _parts(text)

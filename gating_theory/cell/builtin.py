@@ -108,7 +108,8 @@ def named(name: str, cell: Cell | None = None) -> Cell:
 
     Raises
     ------
-    ValueError : not built in and no ``cell`` given, or a ``cell`` of another name
+    ValueError
+        not built in and no ``cell`` given, or a ``cell`` of another name
     """
     if cell is not None:
         instance("cell", cell, Cell)

@@ -299,7 +299,8 @@ class Cell:
 
         Raises
         ------
-        TypeError, ValueError : arguments out of range; or ``fixed_point`` does not satisfy s = F(s, y)
+        TypeError, ValueError
+            arguments out of range; or ``fixed_point`` does not satisfy s = F(s, y)
         """
         rng, n_points = generator(rng), integer("n_points", n_points, low=1)
         scale = real("scale", scale, low=0.0, high=_LARGEST_SCALE)

@@ -35,7 +35,8 @@ def variant_cell(cell: Cell, gates: str = _GATES, candidate: str = _CANDIDATE, o
 
     Raises
     ------
-    TypeError, ValueError : no such function, or the cell has none in whose place it would stand
+    TypeError, ValueError
+        no such function, or the cell has none in whose place it would stand
     """
     instance("cell", cell, Cell)
     given = (("gates", gates), ("candidate", candidate), ("output", output))

@@ -451,8 +451,10 @@ def cell_of(text: str) -> Cell:
 
     Raises
     ------
-    ValueError : neither, no Cell of that name in the file, or an error in it
-    FileNotFoundError : no such file
+    ValueError
+        neither, no Cell of that name in the file, or an error in it
+    FileNotFoundError
+        no such file
     """
     from ..cell import builtin
     from ..cell.cell import Cell

@@ -135,7 +135,8 @@ class Complexity:
 
         Raises
         ------
-        ValueError : there is no saddle, so no typical fixed point
+        ValueError
+            there is no saddle, so no typical fixed point
         """
         tol = real("tol", tol, low=1e-14, high=0.1)
         functional, point = self._typical()
@@ -157,7 +158,8 @@ class Complexity:
 
         Raises
         ------
-        ValueError : there is no saddle, so no typical fixed point; other shapes
+        ValueError
+            there is no saddle, so no typical fixed point; other shapes
         """
         functional, point = self._typical()
         cell, y, p = self.ensemble.cell, real_array("fields", fields), real_array("parameters", parameters)
@@ -225,10 +227,12 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
 
     Raises
     ------
-    TypeError, ValueError : not an Ensemble, an unknown method, a tolerance out of range
-    CapabilityError : matrices of a law whose rate is not known
-    ConvergenceError : no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no
-        fixed point
+    TypeError, ValueError
+        not an Ensemble, an unknown method, a tolerance out of range
+    CapabilityError
+        matrices of a law whose rate is not known
+    ConvergenceError
+        no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no fixed point
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")

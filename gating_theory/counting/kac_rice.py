@@ -130,9 +130,12 @@ def kac_rice(
 
     Raises
     ------
-    TypeError, ValueError : other arguments
-    CapabilityError : the cell is not bounded, or no message feeds back (then the fixed point is unique)
-    ConvergenceError : sites have no fixed point (cells without a closed form)
+    TypeError, ValueError
+        other arguments
+    CapabilityError
+        the cell is not bounded, or no message feeds back (then the fixed point is unique)
+    ConvergenceError
+        sites have no fixed point (cells without a closed form)
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("kac-rice", "kac_rice", "count_fixed_points of sampled networks")

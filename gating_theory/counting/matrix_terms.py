@@ -96,7 +96,8 @@ def column_groups(
 
     Raises
     ------
-    CapabilityError : matrices drawn together that act on several messages; gains A(s) and images of a random length
+    CapabilityError
+        matrices drawn together that act on several messages; gains A(s) and images of a random length
     """
     found: dict[tuple, list[int]] = {}
     for l in columns:

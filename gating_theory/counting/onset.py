@@ -82,9 +82,12 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
 
     Raises
     ------
-    TypeError, ValueError : not an Ensemble, no such path, bounds that are none
-    NoCriticalValue : no change of sign within the bounds
-    CapabilityError : the cell is not bounded
+    TypeError, ValueError
+        not an Ensemble, no such path, bounds that are none
+    NoCriticalValue
+        no change of sign within the bounds
+    CapabilityError
+        the cell is not bounded
     ConvergenceError
         The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
         has failed. Or a complexity on the way did not converge.

@@ -67,7 +67,8 @@ def largest_exponent(
 
     Raises
     ------
-    TypeError, ValueError, MemoryError, ConvergenceError : as simulate
+    TypeError, ValueError, MemoryError, ConvergenceError
+        as simulate
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     return measured_exponent(ensemble, n_units, n_steps, scale, generator(rng))[:2]
@@ -92,7 +93,8 @@ def measured_exponent(
 
     Raises
     ------
-    MemoryError, ConvergenceError : as simulate
+    MemoryError, ConvergenceError
+        as simulate
     """
     run = simulate(ensemble, n_units, n_steps, rng=rng, tangent=True, record=0, scale=scale)
     assert run.growth is not None  # a tangent vector was asked for
@@ -154,9 +156,12 @@ def chaos_onset(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments
-    NoCriticalValue : no change of sign within the bounds or the default ones, or ends that stay undecided
-    ConvergenceError : a state or exponent was not finite
+    TypeError, ValueError
+        bad arguments
+    NoCriticalValue
+        no change of sign within the bounds or the default ones, or ends that stay undecided
+    ConvergenceError
+        a state or exponent was not finite
     """
     instance("ensemble", ensemble, Ensemble)
     path = path_of("parameter", parameter, ensemble)

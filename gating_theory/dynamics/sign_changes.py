@@ -75,7 +75,8 @@ def sign_change(
 
     Raises
     ------
-    ConvergenceError : one network changes its sign, another does not
+    ConvergenceError
+        one network changes its sign, another does not
     """
     rising = first(bracket[0])[0] < 0.0
     found = [_bisect(first, *bracket, tol, n_units, finest)]

@@ -170,10 +170,14 @@ def simulate(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments
-    MemoryError : more memory is needed than there is; the message says how much, and for which sizes it would fit
-    ConvergenceError : the state is no longer finite (a cell that is not bounded); the message says at which step
-    CapabilityError : a law of matrices that does not act without being formed
+    TypeError, ValueError
+        bad arguments
+    MemoryError
+        more memory is needed than there is; the message says how much, and for which sizes it would fit
+    ConvergenceError
+        the state is no longer finite (a cell that is not bounded); the message says at which step
+    CapabilityError
+        a law of matrices that does not act without being formed
     """
     instance("ensemble", ensemble, Ensemble)
     n, T = integer("n_units", n_units, low=1), integer("n_steps", n_steps, low=1)

@@ -122,7 +122,8 @@ class SteadyState:
 
         Raises
         ------
-        ValueError : a lag that is not an integer or beyond the run, a run without recorded sites
+        ValueError
+            a lag that is not an integer or beyond the run, a run without recorded sites
         """
         wanted = np.atleast_1d(integers("lags", lags)).tolist()
         if self.correlations is not None:
@@ -211,7 +212,8 @@ def steady_state(
 
     Raises
     ------
-    TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError : as simulate
+    TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError
+        as simulate
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "steady_state", "Network.sample and Network.run")

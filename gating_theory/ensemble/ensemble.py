@@ -174,7 +174,8 @@ class Ensemble:
 
         Raises
         ------
-        ValueError : no such hyperparameters
+        ValueError
+            no such hyperparameters
         """
         values = [self._one(each) / rate + 0.0 for each, rate in tied("path", path, self.paths).items()]
         first = values[0]
@@ -189,7 +190,8 @@ class Ensemble:
 
         Raises
         ------
-        TypeError, ValueError : as in Ensemble itself; no such hyperparameters; one that is set twice
+        TypeError, ValueError
+            as in Ensemble itself; no such hyperparameters; one that is set twice
         """
         new = object.__new__(type(self))
         new._cell, new._matrices, new._low_rank = self._cell, self._matrices, self._low_rank

@@ -62,7 +62,8 @@ class RandomFields:
 
     Raises
     ------
-    CapabilityError : a law of matrices for which these fields are not known
+    CapabilityError
+        a law of matrices for which these fields are not known
     """
 
     def __init__(self, ensemble: Ensemble | Sequence[Ensemble], negligible: float = 0.0, strip: float = 1.0) -> None:

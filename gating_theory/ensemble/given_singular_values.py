@@ -38,7 +38,8 @@ class WithSingularValues(MatrixLaw):
 
     Raises
     ------
-    TypeError, ValueError : values that are not such numbers
+    TypeError, ValueError
+        values that are not such numbers
     """
 
     name = "singular values"

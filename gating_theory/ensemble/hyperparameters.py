@@ -151,7 +151,8 @@ def parts(path: str) -> list[tuple[float, str]]:
 
     Raises
     ------
-    ValueError : a factor that is no number, or zero
+    ValueError
+        a factor that is no number, or zero
     """
     found = []
     for text in path.split("="):
@@ -180,7 +181,8 @@ def tied(argument: str, path: object, paths: Collection[str]) -> dict[str, float
 
     Raises
     ------
-    ValueError : no such hyperparameter, one that stands twice, factors that are no numbers or zero
+    ValueError
+        no such hyperparameter, one that stands twice, factors that are no numbers or zero
     """
     if isinstance(path, str) and path in paths:
         return {path: 1.0}

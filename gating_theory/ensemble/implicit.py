@@ -124,7 +124,8 @@ class ImplicitMatrices:
 
         Raises
         ------
-        IndexError : more independent vectors than there is room for
+        IndexError
+            more independent vectors than there is room for
         """
         with np.errstate(over="ignore", under="ignore"):
             l = self.coordinates(m, [self.products(i, m[part]) for i, part in enumerate(self._parts)])
@@ -174,7 +175,8 @@ class ImplicitMatrices:
 
         Raises
         ------
-        IndexError : more independent vectors than there is room for
+        IndexError
+            more independent vectors than there is room for
         """
         cosines, length = self._summed(products)
         self.length = 0.0 if length < _TINY else length

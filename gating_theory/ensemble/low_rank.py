@@ -165,7 +165,8 @@ class LowRank:
 
         Raises
         ------
-        TypeError, ValueError : no number of units, or another one than that of given loadings
+        TypeError, ValueError
+            no number of units, or another one than that of given loadings
         """
         n = integer("n_units", n_units, low=1)
         return LowRank(self._channels, vectors=self.loadings(n, generator(rng)))
@@ -180,7 +181,8 @@ class LowRank:
 
         Raises
         ------
-        ValueError : given loadings are of another number of units
+        ValueError
+            given loadings are of another number of units
         """
         if self._vectors is not None:
             if n_units != self.n_units:
@@ -226,7 +228,8 @@ class LowRank:
 
         Raises
         ------
-        TypeError, ValueError : not a description, unknown entries, what LowRank itself refuses
+        TypeError, ValueError
+            not a description, unknown entries, what LowRank itself refuses
         """
         if not isinstance(description, Mapping) or "channels" not in description:
             raise ValueError(f"description must be a mapping with 'channels', got {shown(description)}")

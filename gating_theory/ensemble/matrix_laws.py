@@ -324,7 +324,8 @@ def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
 
     Raises
     ------
-    TypeError, ValueError : neither a name nor a law, unknown names
+    TypeError, ValueError
+        neither a name nor a law, unknown names
     """
     if isinstance(matrices, Mapping):
         unknown = [key for key in matrices if key not in names]

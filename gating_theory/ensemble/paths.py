@@ -78,7 +78,8 @@ class EnsemblePath(ABC):
 
         Raises
         ------
-        TypeError, ValueError : a value that is not allowed, another cell
+        TypeError, ValueError
+            a value that is not allowed, another cell
         """
         low, high = self.range
         found = self.settings(ensemble, real(f"the value of {self.name}", value, low=low, high=high))
@@ -272,7 +273,8 @@ class Direction(_Straight):
 
         Raises
         ------
-        TypeError, ValueError : another cell, a value at which a hyperparameter would not be allowed
+        TypeError, ValueError
+            another cell, a value at which a hyperparameter would not be allowed
         """
         instance("ensemble", ensemble, Ensemble)
         if ensemble.cell != self.start.cell:
@@ -346,7 +348,8 @@ def path_of(argument: str, path: object, ensemble: Ensemble) -> EnsemblePath:
 
     Raises
     ------
-    TypeError, ValueError : no such path
+    TypeError, ValueError
+        no such path
     """
     if isinstance(path, str):
         return _named(argument, path, ensemble)

@@ -81,7 +81,8 @@ def population(
 
     Raises
     ------
-    TypeError, ValueError : ``max_nodes``, ``leak_nodes`` or ``leaks`` is none
+    TypeError, ValueError
+        ``max_nodes``, ``leak_nodes`` or ``leaks`` is none
     """
     max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
     near = real_array("leaks", leaks)

@@ -66,7 +66,8 @@ def completed_image(found: np.ndarray, image: np.ndarray, given: np.ndarray) -> 
 
     Raises
     ------
-    ValueError : the given blocks are longer than the image can be
+    ValueError
+        the given blocks are longer than the image can be
     """
     whole = np.where(given[:, None], image, 0.0)
     if given.all():
@@ -95,7 +96,8 @@ def both_images(
 
     Raises
     ------
-    ValueError : the given blocks cannot be parts of such images; fewer than 4 units
+    ValueError
+        the given blocks cannot be parts of such images; fewer than 4 units
     """
     n = image.shape[1]
     if n < _LEAST_UNITS:

@@ -129,8 +129,10 @@ class HaarStack(_Truncated):
 
         Raises
         ------
-        CapabilityError : more than two messages; two, and fields that listen to neither
-        ValueError : too few units
+        CapabilityError
+            more than two messages; two, and fields that listen to neither
+        ValueError
+            too few units
         """
         count, n = messages.shape
         stack = matrices.reshape(count * n, n)

@@ -40,7 +40,8 @@ class Sites:
 
     Raises
     ------
-    ValueError : shapes that do not fit the cell, values that are not finite, weights that are negative or do not sum to 1
+    ValueError
+        shapes that do not fit the cell, values that are not finite, weights that are negative or do not sum to 1
     """
 
     cell: Cell

@@ -40,7 +40,8 @@ class Sparse(MatrixLaw):
 
     Raises
     ------
-    TypeError, ValueError : values that are not allowed
+    TypeError, ValueError
+        values that are not allowed
     """
 
     in_degree: float

@@ -75,8 +75,10 @@ class Flow:
 
     Raises
     ------
-    TypeError, ValueError : wrong types or shapes, values that are not finite, unknown names
-    CapabilityError : more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
+    TypeError, ValueError
+        wrong types or shapes, values that are not finite, unknown names
+    CapabilityError
+        more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
 
     Notes
     -----
@@ -130,7 +132,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, CapabilityError : no Network, a batch, too many units
+        TypeError, CapabilityError
+            no Network, a batch, too many units
         """
         from ..networks.network import Network
 
@@ -151,9 +154,12 @@ class Flow:
 
         Raises
         ------
-        ImportError : PyTorch is not installed
-        TypeError, ValueError : as ``interop.torch.from_module``
-        CapabilityError : too many units
+        ImportError
+            PyTorch is not installed
+        TypeError, ValueError
+            as ``interop.torch.from_module``
+        CapabilityError
+            too many units
         """
         from ..interop.torch import from_module
 
@@ -173,7 +179,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : unknown entries, wrong shapes, values that are not finite
+        TypeError, ValueError
+            unknown entries, wrong shapes, values that are not finite
         """
         from ..cell.builtin import named
 
@@ -269,7 +276,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : wrong types or shapes
+        TypeError, ValueError
+            wrong types or shapes
         """
         return self._like(self._flat.copy(), fitted_input(input, self._cell, self._n))
 
@@ -286,7 +294,8 @@ class Flow:
 
         Raises
         ------
-        CapabilityError : the input is Noise, which has no value before it is drawn (``Noise.sample``)
+        CapabilityError
+            the input is Noise, which has no value before it is drawn (``Noise.sample``)
         """
         time = real("time", time)
         if isinstance(self._input, Noise):
@@ -351,7 +360,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : no such path, a matrix that is zero, entries that are not equal, a line that does not pass here
+        TypeError, ValueError
+            no such path, a matrix that is zero, entries that are not equal, a line that does not pass here
         """
         return self._along("path", path)
 
@@ -386,7 +396,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : no such entry, a line that does not pass here
+        TypeError, ValueError
+            no such entry, a line that does not pass here
         """
         path = self.along(path)
         return path.value(self._flat) if isinstance(path, Line) else float(self._flat[self._place(path)])
@@ -409,7 +420,8 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : no such entry, one that changes twice, a value that is not a finite number
+        TypeError, ValueError
+            no such entry, one that changes twice, a value that is not a finite number
         """
         instance("values", values, Mapping, "from paths to numbers")
         flat = self._flat.copy()
@@ -489,7 +501,8 @@ class Flow:
 
         Raises
         ------
-        CapabilityError : the cell has no closed-form fixed point of a site
+        CapabilityError
+            the cell has no closed-form fixed point of a site
         """
         self._require_closed_form("a gate-free residual")
         points, lead = self._points("state", state)
@@ -549,8 +562,10 @@ class Flow:
 
         Raises
         ------
-        CapabilityError : more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
-        ValueError : arguments out of range
+        CapabilityError
+            more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
+        ValueError
+            arguments out of range
         """
         from .proof.fixed_points import find_all
 
@@ -574,8 +589,10 @@ class Flow:
 
         Raises
         ------
-        CapabilityError : dim is not 2
-        TypeError, ValueError : n too small, a box of another shape
+        CapabilityError
+            dim is not 2
+        TypeError, ValueError
+            n too small, a box of another shape
         """
         from contourpy import contour_generator
 
@@ -684,8 +701,10 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : wrong shapes, times that do not increase
-        ConvergenceError : the solver fails; ``estimate`` is its result so far
+        TypeError, ValueError
+            wrong shapes, times that do not increase
+        ConvergenceError
+            the solver fails; ``estimate`` is its result so far
         """
         from .orbits.driven import integrate
 
@@ -715,7 +734,8 @@ class GRUFlow(Flow):
 
     Raises
     ------
-    TypeError, ValueError : nothing given, shapes that do not fit together, values that are not finite
+    TypeError, ValueError
+        nothing given, shapes that do not fit together, values that are not finite
     """
 
     def __init__(
@@ -748,7 +768,8 @@ def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
 
     Raises
     ------
-    TypeError, ValueError : another shape, low not below high
+    TypeError, ValueError
+        another shape, low not below high
     """
     if box is None:
         return np.array(flow.bounds, dtype=float)

@@ -40,7 +40,8 @@ def field_values(name: str, value: Values, names: Sequence[str], n_units: int, l
 
     Raises
     ------
-    TypeError, ValueError : other shapes, unknown names
+    TypeError, ValueError
+        other shapes, unknown names
     """
     axes = "".join(f"{axis}, " for axis in lead)
     if not isinstance(value, Mapping):
@@ -121,7 +122,8 @@ class Piecewise:
 
     Raises
     ------
-    TypeError, ValueError : shapes that do not fit together, times that do not increase or lie beyond the period
+    TypeError, ValueError
+        shapes that do not fit together, times that do not increase or lie beyond the period
 
     Examples
     --------
@@ -210,7 +212,8 @@ class Periodic:
 
     Raises
     ------
-    TypeError, ValueError : shapes that do not fit together, nothing given
+    TypeError, ValueError
+        shapes that do not fit together, nothing given
 
     Examples
     --------
@@ -286,7 +289,8 @@ class Noise:
 
     Raises
     ------
-    TypeError, ValueError : wrong shapes, negative standard deviations
+    TypeError, ValueError
+        wrong shapes, negative standard deviations
     """
 
     std: Any

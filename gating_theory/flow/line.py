@@ -109,7 +109,8 @@ def place_of(argument: str, cell: Cell, n_units: int, path: object) -> int:
 
     Raises
     ------
-    TypeError, ValueError : no such entry
+    TypeError, ValueError
+        no such entry
     """
     if not isinstance(path, str):
         raise TypeError(f"{argument}: a path must be a str such as 'U_{cell.field_names[0]}[0,1]', got {shown(path)}")
@@ -156,7 +157,8 @@ def resolved(argument: str, cell: Cell, n_units: int, flat: np.ndarray, path: ob
 
     Raises
     ------
-    TypeError, ValueError : no such path, or parameters that do not lie on it
+    TypeError, ValueError
+        no such path, or parameters that do not lie on it
     """
     if isinstance(path, Line):
         path.value(flat)

@@ -80,9 +80,12 @@ def path_growth(path: SitePath, weights: str = "tied", start: int | None = None,
 
     Raises
     ------
-    TypeError, ValueError : arguments out of range
-    MemoryError : said before any is taken
-    ConvergenceError : rounding errors grow until less than eight digits are left (``estimate`` is what was found so far)
+    TypeError, ValueError
+        arguments out of range
+    MemoryError
+        said before any is taken
+    ConvergenceError
+        rounding errors grow until less than eight digits are left (``estimate`` is what was found so far)
     """
     choice("weights", weights, WEIGHTS)
     check_progress(progress)

@@ -121,8 +121,10 @@ class GradientGrowth:
 
         Raises
         ------
-        ValueError : of untied weights, or along a path
-        CapabilityError : of matrices that are not iid normal
+        ValueError
+            of untied weights, or along a path
+        CapabilityError
+            of matrices that are not iid normal
         """
         n_units, n_draws, rng = integer("n_units", n_units, low=2), integer("n_draws", n_draws, low=2), generator(rng)
         if self.weights != "tied" or self.source is None:
@@ -200,9 +202,12 @@ def gradient_growth(
 
     Raises
     ------
-    TypeError, ValueError : another source, arguments out of range
-    CapabilityError : the equations are not known to hold for the law of the matrices
-    ConvergenceError : the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
+    TypeError, ValueError
+        another source, arguments out of range
+    CapabilityError
+        the equations are not known to hold for the law of the matrices
+    ConvergenceError
+        the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))

@@ -40,7 +40,8 @@ def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> t
 
     Raises
     ------
-    ConvergenceError : no two quadratures that are affordable agree to ``tol``
+    ConvergenceError
+        no two quadratures that are affordable agree to ``tol``
     """
     rounding = _ROUNDING * (n_steps + 2.0) ** (2 if weights == "tied" else 1)
     if spectrum.fixed_point is not None:

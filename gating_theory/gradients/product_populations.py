@@ -41,7 +41,8 @@ class ProductPopulations:
 
         Raises
         ------
-        ConvergenceError : two are not affordable
+        ConvergenceError
+            two are not affordable
         """
         if not self._kept:
             if self._populations is None or self.exact:

@@ -137,7 +137,8 @@ class ProductSingularValues:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree
+        ConvergenceError
+            the populations that are affordable do not agree
         """
         k = integer("k", k, low=1)
         return self._settled("moments of singular values", lambda e: product_moments(e, k) / e.d, cheaper=_CHEAPER)
@@ -156,7 +157,8 @@ class ProductSingularValues:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree, or the fold was not found
+        ConvergenceError
+            the populations that are affordable do not agree, or the fold was not found
         """
         hint = "; rare sites of a law make it: ask for given ones, such as those of a network, net.sites(state)"
         return float(self._settled("the largest singular value", lambda e: np.array(_largest(e)), finest=1.0, hint=hint))
@@ -171,8 +173,10 @@ class ProductSingularValues:
 
         Raises
         ------
-        ValueError : eta out of range
-        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        ValueError
+            eta out of range
+        ConvergenceError
+            the populations that are affordable do not agree, or the equations were not solved
         """
         given = real_array("eta", eta)
         scale = self._scale("there is nothing to regularise")
@@ -206,8 +210,10 @@ class ProductSingularValues:
 
         Raises
         ------
-        ValueError : s out of range, or all singular values are zeros
-        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        ValueError
+            s out of range, or all singular values are zeros
+        ConvergenceError
+            the populations that are affordable do not agree, or the equations were not solved
         """
         given = real_array("s", s)
         tol = real("tol", tol, low=1e-8, high=1.0)
@@ -236,8 +242,10 @@ class ProductSingularValues:
 
         Raises
         ------
-        ValueError : ends out of range or not in order; shapes that do not broadcast; all singular values are zeros
-        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        ValueError
+            ends out of range or not in order; shapes that do not broadcast; all singular values are zeros
+        ConvergenceError
+            the populations that are affordable do not agree, or the equations were not solved
         """
         low, high = ends(a, b)
         tol = real("tol", tol, low=1e-8, high=1.0)
@@ -261,7 +269,8 @@ class ProductSingularValues:
 
         Raises
         ------
-        ConvergenceError : zeros are not told from small values, as after many steps; populations do not agree
+        ConvergenceError
+            zeros are not told from small values, as after many steps; populations do not agree
         """
         scale, known = _root_mean_square(self._equations(None)), np.inf
         if scale == 0.0:
@@ -389,9 +398,12 @@ def product_singular_values(
 
     Raises
     ------
-    TypeError, ValueError : another source, arguments out of range
-    CapabilityError : the equations are not known to hold for the law of the matrices
-    MemoryError : said before any is taken
+    TypeError, ValueError
+        another source, arguments out of range
+    CapabilityError
+        the equations are not known to hold for the law of the matrices
+    MemoryError
+        said before any is taken
 
     Examples
     --------

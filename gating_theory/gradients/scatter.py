@@ -51,7 +51,8 @@ def scatter_of(source: FixedPoint | Sites, n_steps: int, rows: list[int], n_unit
 
     Raises
     ------
-    CapabilityError : matrices that are not iid normal
+    CapabilityError
+        matrices that are not iid normal
     """
     spectrum = Spectrum(source)
     instead = "products of sampled Jacobians: Network.push"

@@ -127,7 +127,8 @@ def site_paths(source: Any, n_steps: int | None = None) -> list[SitePath]:
     TypeError, ValueError
         Another source; Sites without gains, of several cells, gains, sizes or weights; more steps than there are; states that are
         not those of the network's steps under this input.
-    CapabilityError : the laws of the matrices are not known to have these equations
+    CapabilityError
+        the laws of the matrices are not known to have these equations
     """
     if isinstance(source, Sites):
         return [_of_sites([source], integer("n_steps", n_steps, low=1))]

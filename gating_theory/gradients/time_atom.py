@@ -30,7 +30,8 @@ def weight_at_zero(equations: TimeEquations, scale: float) -> float:
 
     Raises
     ------
-    ConvergenceError : the limit is not seen
+    ConvergenceError
+        the limit is not seen
     """
     values: list[float] = []
     known: TimeSolution | None = None

@@ -73,7 +73,8 @@ def solve(equations: TimeEquations, e: float, start: TimeSolution | None = None,
 
     Raises
     ------
-    ConvergenceError : the equations were not solved
+    ConvergenceError
+        the equations were not solved
     """
     if start is None or at is None:
         P, Q = lowest_order(equations)
@@ -225,7 +226,8 @@ def largest_singular_value(equations: TimeEquations, scale: float) -> float:
 
     Raises
     ------
-    ConvergenceError : the edge was not found
+    ConvergenceError
+        the edge was not found
     """
     if not _coupled(equations):
         return equations.largest_alone()

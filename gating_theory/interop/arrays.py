@@ -36,7 +36,8 @@ def contents(source: Any, asked: Asked) -> Contents:
 
     Raises
     ------
-    ValueError : none of its arrays has a name of recurrent weights
+    ValueError
+        none of its arrays has a name of recurrent weights
     """
     if asked.names is not None:
         return by_names(source, asked)
@@ -71,7 +72,8 @@ def arrays_of(source: Any) -> tuple[dict[str, Any], str, str]:
 
     Raises
     ------
-    TypeError, ValueError : neither; a file of another kind; a damaged one
+    TypeError, ValueError
+        neither; a file of another kind; a damaged one
     """
     if is_tree(source):
         return flattened(source), "dict of arrays", "PyTorch's names"

@@ -130,7 +130,8 @@ class Contents:
 
         Raises
         ------
-        TypeError, ValueError : no such module, none at all, or several; what is wrong with its weights
+        TypeError, ValueError
+            no such module, none at all, or several; what is wrong with its weights
         """
         if not self.modules:
             hint = f": {self.hint}" if self.hint else ""
@@ -177,8 +178,10 @@ class Contents:
 
         Raises
         ------
-        TypeError, ValueError : as :meth:`weights`; modules that do not fit on each other
-        CapabilityError : a module that runs both ways
+        TypeError, ValueError
+            as :meth:`weights`; modules that do not fit on each other
+        CapabilityError
+            a module that runs both ways
         """
         stacks = [self.weights(prefix).stack() for prefix in texts("prefixes", prefixes)] or [self.weights().stack()]
         layers = tuple(layer for stack in stacks for layer in stack.layers)

@@ -36,7 +36,8 @@ def file_format(path: str | Path) -> str:
 
     Raises
     ------
-    OSError : it cannot be opened
+    OSError
+        it cannot be opened
     """
     path = path_of("path", path)
     with open(path, "rb") as file:

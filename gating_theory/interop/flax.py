@@ -74,7 +74,8 @@ def contents(source: Any, asked: Asked) -> Contents:
 
     Raises
     ------
-    ValueError : a damaged file; one without a recurrent cell
+    ValueError
+        a damaged file; one without a recurrent cell
     """
     problems: dict[tuple[str, ...], str] = {}
     note = "" if asked.kind is not None or asked.nonlinearity is not None or _is_module(source) else _ASSUMED

@@ -91,8 +91,10 @@ class ArrayFile:
 
         Raises
         ------
-        ValueError : it is not there, is no array of floating point numbers, or claims more than the file holds
-        MemoryError : it takes more than there is memory for
+        ValueError
+            it is not there, is no array of floating point numbers, or claims more than the file holds
+        MemoryError
+            it takes more than there is memory for
         """
         if path not in self.arrays:
             raise ValueError(f"{self.name} has no array {path!r}")
@@ -157,8 +159,10 @@ def opened(source: Path | bytes, name: str) -> Iterator[ArrayFile]:
 
     Raises
     ------
-    ImportError : h5py is missing
-    ValueError : it is no HDF5 file that can be opened
+    ImportError
+        h5py is missing
+    ValueError
+        it is no HDF5 file that can be opened
     """
     try:
         import h5py

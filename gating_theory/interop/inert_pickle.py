@@ -66,7 +66,8 @@ def inert(content: bytes) -> Any:
 
     Raises
     ------
-    ValueError : it is damaged, too long, or has an instruction that no state dict needs
+    ValueError
+        it is damaged, too long, or has an instruction that no state dict needs
     """
     if len(content) > _LONGEST:
         raise ValueError(f"a pickle of {len(content)} bytes is no state dict, the longest that is followed has {_LONGEST}")

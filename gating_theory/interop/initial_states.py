@@ -34,7 +34,8 @@ def initial_states(state: Any, places: Iterable[Place], cell: Cell, n_units: int
 
     Raises
     ------
-    TypeError, ValueError : another shape, not real numbers, not finite, layers that are not there
+    TypeError, ValueError
+        another shape, not real numbers, not finite, layers that are not there
     """
     places = list(places)
     shape = (n_sequences, cell.n_state, n_units)

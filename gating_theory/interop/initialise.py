@@ -106,7 +106,8 @@ class Initialisation:
 
         Raises
         ------
-        CapabilityError : an ensemble with spreads of its own; its zero state is one of ``gt.fixed_points(ensemble)``
+        CapabilityError
+            an ensemble with spreads of its own; its zero state is one of ``gt.fixed_points(ensemble)``
         """
         spread = [kind for kind in _SPREADS if self.ensemble.array(kind).any()]
         if spread:
@@ -139,7 +140,8 @@ class Initialisation:
 
         Raises
         ------
-        TypeError, ValueError : a layout of another cell, bad arguments
+        TypeError, ValueError
+            a layout of another cell, bad arguments
         """
         instance("layout", layout, Layout)
         instance("rng", rng, np.random.Generator)
@@ -207,8 +209,10 @@ def initialisation_of(design: Designed | Listed | Ensemble | Initialisation) -> 
 
     Raises
     ------
-    TypeError : anything else
-    ValueError : a design that did not reach its target
+    TypeError
+        anything else
+    ValueError
+        a design that did not reach its target
     """
     if isinstance(design, Initialisation):
         return design

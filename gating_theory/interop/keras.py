@@ -66,8 +66,10 @@ def contents(source: Any, asked: Asked) -> Contents:
 
     Raises
     ------
-    ImportError : h5py is missing
-    ValueError : the file is damaged, claims more than it holds, or is none of Keras
+    ImportError
+        h5py is missing
+    ValueError
+        the file is damaged, claims more than it holds, or is none of Keras
     """
     path = path_of("source", source)
     model = _model_of(path)

@@ -120,7 +120,8 @@ def activation_text(value: Any, version: str) -> str:
 
     Raises
     ------
-    ValueError : it is none of those, a lambda, or a function of another package
+    ValueError
+        it is none of those, a lambda, or a function of another package
     """
     if value is None:
         return "linear"

@@ -115,7 +115,8 @@ def tensors(base: str, cell: CellArrays, read: Callable[[str], np.ndarray]) -> d
 
     Raises
     ------
-    ValueError : values that are not finite
+    ValueError
+        values that are not finite
     """
     arrays = {}
     for name in (*cell.kernel, *cell.recurrent, *cell.bias):

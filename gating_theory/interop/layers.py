@@ -101,7 +101,8 @@ class RecurrentWeights:
 
         Raises
         ------
-        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it, tokens, lengths beyond what is there
+        TypeError, ValueError
+            not real numbers, not finite, another shape, nothing in it, tokens, lengths beyond what is there
 
         Warns
         -----
@@ -138,8 +139,10 @@ class RecurrentWeights:
 
         Raises
         ------
-        TypeError, ValueError : as :meth:`sequences`; a state of another shape
-        MemoryError, ConvergenceError : as :meth:`RecurrentLayer.record`
+        TypeError, ValueError
+            as :meth:`sequences`; a state of another shape
+        MemoryError, ConvergenceError
+            as :meth:`RecurrentLayer.record`
         """
         x, wanted = self.sequences(inputs, lengths), self.layer(layer, direction)
         places = [(each, way) for each in range(self.n_layers) for way in self.directions]

@@ -122,7 +122,8 @@ def variant(kind: str, *, gates: str = "sigmoid", candidate: str = "tanh", outpu
 
     Raises
     ------
-    TypeError, ValueError : no such kind, no such function, or one in a place that the kind does not have
+    TypeError, ValueError
+        no such kind, no such function, or one in a place that the kind does not have
     """
     choice("kind", kind, LAYOUTS)
     given = {what: function_text(f, what) for what, f in (("gates", gates), ("candidate", candidate), ("output", output))}
@@ -146,7 +147,8 @@ def layout_of(kind: str) -> Layout:
 
     Raises
     ------
-    TypeError, ValueError : no such kind
+    TypeError, ValueError
+        no such kind
     """
     parts = _VARIANT.fullmatch(kind) if isinstance(kind, str) else None
     if parts is None:

@@ -45,7 +45,8 @@ def msgpack_tree(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : it is not msgpack, or a part of it; its uppermost value is no map
+    ValueError
+        it is not msgpack, or a part of it; its uppermost value is no map
     """
     require_memory(str(path), float(path.stat().st_size))
     cursor = _Cursor(path.read_bytes(), str(path))

@@ -46,7 +46,8 @@ def named_contents(arrays: dict[str, Any], where: str, asked: Asked) -> Contents
     ------
     TypeError, ValueError
         Names of nothing, shapes that fit no layer, numbers that are not finite; where shapes do not tell: no kind, no order.
-    MemoryError : the arrays claim more than there is memory for
+    MemoryError
+        the arrays claim more than there is memory for
     """
     places = _places(arrays, where, instance("names", asked.names, Mapping, '{"weight_hh": name, ...}'))
     named = [array for parts in places.values() for part in parts.values() for array, _ in part.values()]

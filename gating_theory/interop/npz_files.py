@@ -52,7 +52,8 @@ def npz_arrays(path: Path) -> dict[str, Stored]:
 
     Raises
     ------
-    ValueError : no archive that can be read, or what its members claim does not fit into it
+    ValueError
+        no archive that can be read, or what its members claim does not fit into it
     """
     with _archive(path) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".npy")]

@@ -58,9 +58,12 @@ def contents(source: Any, asked: Asked) -> Contents:
 
     Raises
     ------
-    ImportError : onnx is needed
-    ValueError : no ONNX model, a damaged one, a graph that no model has
-    MemoryError : too large for the memory that is free
+    ImportError
+        onnx is needed
+    ValueError
+        no ONNX model, a damaged one, a graph that no model has
+    MemoryError
+        too large for the memory that is free
     """
     where, model, size = _parsed(source)
     try:
@@ -78,7 +81,8 @@ def initializers(source: Any) -> dict[str, Stored]:
 
     Raises
     ------
-    ImportError, ValueError, MemoryError : as for :func:`contents`
+    ImportError, ValueError, MemoryError
+        as for :func:`contents`
     """
     return _initializers(_parsed(source)[1].graph)
 

@@ -53,8 +53,10 @@ class Scope:
 
         Raises
         ------
-        Unknown : a run of the model brings it
-        ValueError : nothing has this name
+        Unknown
+            a run of the model brings it
+        ValueError
+            nothing has this name
         """
         scope: Scope | None = self
         while scope is not None:
@@ -159,7 +161,8 @@ def nodes(scope: Scope, graph: Any) -> Iterator[tuple[Any, Scope, str]]:
 
     Raises
     ------
-    ValueError : more of them than any model has, or deeper within one another
+    ValueError
+        more of them than any model has, or deeper within one another
     """
     called = 0
     for node, where, path in _walk(scope, graph, ""):

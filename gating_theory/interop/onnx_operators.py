@@ -126,8 +126,10 @@ class Layer:
 
         Raises
         ------
-        ValueError : values that are not finite
-        MemoryError : they take more than there is
+        ValueError
+            values that are not finite
+        MemoryError
+            they take more than there is
         """
         require_memory(f"the weights of {source}", _COPIES * _NUMBER * (self.W.size + self.R.size))
         for name in ("W", "R", "B", "P"):
@@ -165,7 +167,8 @@ def layer_of(node: Any, scope: Scope, constants: Constants) -> Layer:
 
     Raises
     ------
-    ValueError : why it cannot be read
+    ValueError
+        why it cannot be read
     """
     attributes, operator = scope.attributes(node), OPERATORS[node.op_type]
     _check_attributes(attributes, node.op_type)

@@ -62,7 +62,8 @@ def array_of(tensor: Any, name: str) -> np.ndarray:
 
     Raises
     ------
-    ValueError : its data is in another file, of a type without numbers, or not of the claimed shape
+    ValueError
+        its data is in another file, of a type without numbers, or not of the claimed shape
     """
     if tensor.data_location == _EXTERNAL or tensor.external_data:
         where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
@@ -135,8 +136,10 @@ class Constants:
 
         Raises
         ------
-        Unknown : it is not a constant, nor computed from constants in ways that are known here
-        ValueError : damaged tensors, cycles, more memory than the model warrants
+        Unknown
+            it is not a constant, nor computed from constants in ways that are known here
+        ValueError
+            damaged tensors, cycles, more memory than the model warrants
         """
         scope, name, source = scope.origin(name)
         key = (scope, name)

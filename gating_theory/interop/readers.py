@@ -75,11 +75,16 @@ def read(
 
     Raises
     ------
-    TypeError : no reader knows it
-    FileNotFoundError, IsADirectoryError : a path to nothing, or to a folder
-    ImportError : the library of its reader is missing
-    ValueError : what the reader says of it
-    MemoryError : the arrays claim more than there is memory for
+    TypeError
+        no reader knows it
+    FileNotFoundError, IsADirectoryError
+        a path to nothing, or to a folder
+    ImportError
+        the library of its reader is missing
+    ValueError
+        what the reader says of it
+    MemoryError
+        the arrays claim more than there is memory for
     """
     asked = Asked(kind, nonlinearity, batch_first, names, order, transposed)
     if isinstance(source, (str, os.PathLike)):

@@ -145,7 +145,8 @@ class RecurrentLayer:
 
         Raises
         ------
-        TypeError, ValueError : arrays of another shape, not of finite real numbers
+        TypeError, ValueError
+            arrays of another shape, not of finite real numbers
         """
         x = sequences_of(inputs, self.input_size, batch_first=False)
         return self.record(x.array, state, x.lengths)
@@ -201,9 +202,12 @@ class RecurrentLayer:
 
         Raises
         ------
-        TypeError, ValueError : other shapes, not real numbers, not finite
-        MemoryError : the states do not fit
-        ConvergenceError : the state runs away (ReLU); ``estimate`` is the last finite one
+        TypeError, ValueError
+            other shapes, not real numbers, not finite
+        MemoryError
+            the states do not fit
+        ConvergenceError
+            the state runs away (ReLU); ``estimate`` is the last finite one
         """
         given = real_array("x", x)
         if given.ndim != 3:

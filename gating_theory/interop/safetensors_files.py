@@ -27,8 +27,10 @@ def safetensors_content(path: Path) -> dict[str, Stored]:
 
     Raises
     ------
-    OSError : it cannot be opened
-    ValueError : it is damaged, or no safetensors file
+    OSError
+        it cannot be opened
+    ValueError
+        it is damaged, or no safetensors file
     """
     path = path.resolve()  # numbers are read later, and the working directory may change
     header, begin = _header(path)

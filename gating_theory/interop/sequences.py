@@ -99,7 +99,8 @@ def sequences_of(
 
     Raises
     ------
-    TypeError, ValueError : not real numbers, not finite, another shape, nothing in it, tokens, lengths that do not fit
+    TypeError, ValueError
+        not real numbers, not finite, another shape, nothing in it, tokens, lengths that do not fit
 
     Warns
     -----

@@ -72,12 +72,15 @@ def read(
 
     Raises
     ------
-    TypeError : not a module, mapping or path
+    TypeError
+        not a module, mapping or path
     ValueError
         No recurrent module, or several; missing keys, wrong shapes, values that are not finite, projections (``proj_size``), files
         that hold anything but tensors and plain containers.
-    FileNotFoundError : no such file
-    MemoryError : the tensors claim more than there is memory for
+    FileNotFoundError
+        no such file
+    MemoryError
+        the tensors claim more than there is memory for
     """
     if isinstance(source, RecurrentWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
@@ -113,7 +116,8 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
 
     Raises
     ------
-    TypeError, ValueError : as :func:`read`
+    TypeError, ValueError
+        as :func:`read`
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module must be a PyTorch module, got {type(module).__name__}")
@@ -144,7 +148,8 @@ def from_state_dict(
 
     Raises
     ------
-    TypeError, ValueError, FileNotFoundError : as :func:`read`
+    TypeError, ValueError, FileNotFoundError
+        as :func:`read`
     """
     if isinstance(source, torch.nn.Module):
         raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")

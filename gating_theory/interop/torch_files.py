@@ -45,9 +45,12 @@ def contents(source: Any, asked: Asked) -> Contents:
 
     Raises
     ------
-    OSError : it cannot be opened
-    ImportError : it needs PyTorch
-    ValueError : it is damaged, holds more than tensors and plain containers, or is of no known format
+    OSError
+        it cannot be opened
+    ImportError
+        it needs PyTorch
+    ValueError
+        it is damaged, holds more than tensors and plain containers, or is of no known format
     """
     path = path_of("source", source)
     format = file_format(path)
@@ -72,8 +75,10 @@ def torch_content(path: Path) -> Mapping[str, Any]:
 
     Raises
     ------
-    ImportError : it needs PyTorch
-    ValueError : it is damaged, or holds more than tensors and plain containers
+    ImportError
+        it needs PyTorch
+    ValueError
+        it is damaged, or holds more than tensors and plain containers
     """
     try:
         import torch

@@ -40,7 +40,8 @@ def torchscript_contents(path: Path, asked: Asked) -> Contents:
 
     Raises
     ------
-    OSError, ValueError : as :func:`torchscript_tensors`
+    OSError, ValueError
+        as :func:`torchscript_tensors`
     """
     tensors = torchscript_tensors(path)
     found = listed(tensors, path.name, "TorchScript", asked)
@@ -82,8 +83,10 @@ def torchscript_tensors(path: Path) -> dict[str, Stored]:
 
     Raises
     ------
-    OSError : it cannot be opened
-    ValueError : it is damaged, or no program
+    OSError
+        it cannot be opened
+    ValueError
+        it is damaged, or no program
     """
     archive = _Archive(path.resolve())
     try:

@@ -39,7 +39,8 @@ def flattened(tree: Mapping[Any, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : two arrays of one name; a tree that is deeper than any model, as one that holds itself is
+    ValueError
+        two arrays of one name; a tree that is deeper than any model, as one that holds itself is
     """
     out: dict[str, Any] = {}
     for path, leaf in _leaves(tree, (), 0):
@@ -77,7 +78,8 @@ def as_float64(array: Any, label: str) -> np.ndarray:
 
     Raises
     ------
-    ValueError : no real numbers, or some that are not finite
+    ValueError
+        no real numbers, or some that are not finite
     """
     numbers = _in_numpy(array)
     if numbers is None or (numbers.dtype.kind not in "fiu" and not _NARROW.fullmatch(numbers.dtype.name)):

@@ -47,7 +47,8 @@ def holds_model(path: str | Path) -> bool:
 
     Raises
     ------
-    OSError : it cannot be opened
+    OSError
+        it cannot be opened
     """
     path = path_of("path", path)
     size = path.stat().st_size

@@ -32,7 +32,8 @@ def kind_asked(quantity: Any, value: Any) -> str | None:
 
     Raises
     ------
-    ValueError : a kind with a value, or one of two paths
+    ValueError
+        a kind with a value, or one of two paths
     """
     if not isinstance(quantity, str):
         return None
@@ -67,7 +68,8 @@ def solution_asked(solution: Any) -> str | int:
 
     Raises
     ------
-    TypeError, ValueError : anything else
+    TypeError, ValueError
+        anything else
     """
     if isinstance(solution, str):
         return choice("solution", solution, ("zero", "active"))
@@ -105,7 +107,8 @@ def measure_asked(ensemble: Ensemble, quantity: Any, of: str, options: Mapping[s
 
     Raises
     ------
-    TypeError, ValueError : neither a name that is known nor a callable; several numbers
+    TypeError, ValueError
+        neither a name that is known nor a callable; several numbers
     """
     choice("of", of, ("spectrum", "fixed_point", "ensemble"))
     if callable(quantity):

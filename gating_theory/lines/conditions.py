@@ -270,7 +270,8 @@ def solve(condition: Condition, at: Callable[[float], Ensemble], value: float, u
 
     Raises
     ------
-    ConvergenceError : none was reached from there
+    ConvergenceError
+        none was reached from there
     """
     z = np.array([value, *unknowns])
 

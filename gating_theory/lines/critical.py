@@ -155,10 +155,14 @@ def critical(
 
     Raises
     ------
-    TypeError, ValueError : no such path, quantity or solution, bounds that are none or not allowed
-    NoCriticalValue : the quantity does not pass the value within the bounds; the range in which it was seen is said
-    CapabilityError : the solution or the quantity is not defined for the ensemble
-    ConvergenceError : networks that contradict one another
+    TypeError, ValueError
+        no such path, quantity or solution, bounds that are none or not allowed
+    NoCriticalValue
+        the quantity does not pass the value within the bounds; the range in which it was seen is said
+    CapabilityError
+        the solution or the quantity is not defined for the ensemble
+    ConvergenceError
+        networks that contradict one another
 
     Examples
     --------

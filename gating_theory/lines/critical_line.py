@@ -116,9 +116,12 @@ def critical_line(
 
     Raises
     ------
-    TypeError, ValueError : naming the argument, its value and what is allowed
-    CapabilityError : the ensemble has no mean field
-    ConvergenceError : no curve next to ``start``
+    TypeError, ValueError
+        naming the argument, its value and what is allowed
+    CapabilityError
+        the ensemble has no mean field
+    ConvergenceError
+        no curve next to ``start``
 
     Notes
     -----

@@ -49,7 +49,8 @@ class NetworksBeyond(Measure):
 
     Raises
     ------
-    CapabilityError : the law is not known for the ensemble's matrices
+    CapabilityError
+        the law is not known for the ensemble's matrices
     """
 
     def __init__(self, ensemble: Ensemble, quantity: str, value: float, n_units: int, n_draws: int, seed: int) -> None:

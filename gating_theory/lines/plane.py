@@ -87,7 +87,8 @@ def plane_of(ensemble: Ensemble, paths: Any, bounds: Any) -> Plane:
 
     Raises
     ------
-    TypeError, ValueError : naming what is wrong
+    TypeError, ValueError
+        naming what is wrong
     """
     if isinstance(paths, (str, bytes)) or not isinstance(paths, (tuple, list)) or len(paths) != 2:
         raise TypeError(f"paths must be a pair of paths, got {shown(paths)}")

@@ -53,7 +53,8 @@ def requested(plane: Plane, quantity: Any, value: Any, solution: Any, of: str, o
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as of ``critical_line``
+    TypeError, ValueError, CapabilityError
+        as of ``critical_line``
     """
     solution, ensemble = solution_asked(solution), plane.ensemble
     name = kind_asked(quantity, value)

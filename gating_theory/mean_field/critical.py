@@ -68,9 +68,12 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
 
     Raises
     ------
-    CapabilityError : no zero state, or no closed-form site fixed point
-    NoCriticalValue : no crossing within the bounds
-    TypeError, ValueError : no such path, bounds that are none
+    CapabilityError
+        no zero state, or no closed-form site fixed point
+    NoCriticalValue
+        no crossing within the bounds
+    TypeError, ValueError
+        no such path, bounds that are none
     """
     path = _path("onset", ensemble, parameter, bounds)
     return _of_zero_state("onset", path, lambda: _onset_at(path, path.nearest(_onsets(path))))
@@ -308,9 +311,12 @@ def tricritical(
 
     Raises
     ------
-    NoCriticalValue : no tricritical point within the bounds
-    TypeError, ValueError : no such paths, two that set the same hyperparameter, bounds that are none
-    CapabilityError : no zero state or no closed-form site fixed point
+    NoCriticalValue
+        no tricritical point within the bounds
+    TypeError, ValueError
+        no such paths, two that set the same hyperparameter, bounds that are none
+    CapabilityError
+        no zero state or no closed-form site fixed point
     """
     return turning_point("tricritical", ensemble, parameter, along, bounds, along_bounds, lambda there: small_moments(there)[1])
 

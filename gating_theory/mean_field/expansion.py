@@ -72,8 +72,10 @@ def linear_map(ensemble: Ensemble, second_order: bool = True) -> tuple[np.ndarra
 
     Raises
     ------
-    NoZeroState : some message does not vanish there
-    CapabilityError : no closed-form site fixed point, or B of a cell with kinks
+    NoZeroState
+        some message does not vanish there
+    CapabilityError
+        no closed-form site fixed point, or B of a cell with kinks
     """
     cell = ensemble.cell
     moments = MomentMap(ensemble)
@@ -183,7 +185,8 @@ def slow_moments(ensemble: Ensemble) -> tuple[float, float, float, float]:
 
     Raises
     ------
-    NoZeroState, CapabilityError : as :func:`linear_map`
+    NoZeroState, CapabilityError
+        as :func:`linear_map`
     """
     require_expansion(ensemble.cell, "slow_moments")
     A, B = linear_map(ensemble)

@@ -72,9 +72,12 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
 
     Raises
     ------
-    TypeError, ValueError : not an Ensemble, a tolerance out of range
-    CapabilityError : the cell's messages are not bounded; a law of matrices whose mean field is not known
-    ConvergenceError : a root was bracketed but not polished
+    TypeError, ValueError
+        not an Ensemble, a tolerance out of range
+    CapabilityError
+        the cell's messages are not bounded; a law of matrices whose mean field is not known
+    ConvergenceError
+        a root was bracketed but not polished
     """
     instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)

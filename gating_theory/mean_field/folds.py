@@ -76,7 +76,8 @@ def folds(path: Path) -> list[Fold]:
 
     Raises
     ------
-    CapabilityError : moments that close in several loops, cells without a closed form whose averages run over three fields or more
+    CapabilityError
+        moments that close in several loops, cells without a closed form whose averages run over three fields or more
     """
     surface = _surface(path)
     return distinct([fold for candidate in (surface.candidates() if surface else ()) for fold in candidate.polished()])

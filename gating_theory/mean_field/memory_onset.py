@@ -87,8 +87,10 @@ def memory_onset(
     ------
     CapabilityError
         No low-rank part; overlaps never vanish; no such branch; no closed-form fixed point of a site.
-    NoCriticalValue : no crossing within the bounds
-    TypeError, ValueError : no such path, bounds that are none
+    NoCriticalValue
+        no crossing within the bounds
+    TypeError, ValueError
+        no such path, bounds that are none
     """
     _require_low_rank(instance("ensemble", ensemble, Ensemble))
     branch = integer("branch", branch)

@@ -50,7 +50,8 @@ class Path:
 
     Raises
     ------
-    TypeError, ValueError : no such path, bounds that are none or not allowed
+    TypeError, ValueError
+        no such path, bounds that are none or not allowed
     """
 
     def __init__(self, ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> None:

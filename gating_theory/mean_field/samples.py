@@ -38,7 +38,8 @@ def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: Rng = None, n_draw
 
     Raises
     ------
-    ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
+    ConvergenceError
+        a site has no fixed point at its fields (cells without a closed form)
     """
     n, count, rng = integer("n_units", n_units, low=1), integer("n_draws", n_draws, low=1), generator(rng)
     V = fixed_point.law.means.size
@@ -61,8 +62,10 @@ def even_sites(fixed_point: FixedPoint, n_sites: int, shift: int = 0) -> Sites:
 
     Raises
     ------
-    ValueError : more random fields and parameters than lattices are known for (12)
-    ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
+    ValueError
+        more random fields and parameters than lattices are known for (12)
+    ConvergenceError
+        a site has no fixed point at its fields (cells without a closed form)
     """
     from scipy.special import ndtri
 

@@ -121,7 +121,8 @@ def recorded_run(
 
     Raises
     ------
-    TypeError, ValueError : arguments that do not go together, arrays of another shape, a batch of networks
+    TypeError, ValueError
+        arguments that do not go together, arrays of another shape, a batch of networks
     """
     if isinstance(net, Network):
         if inputs is None:

@@ -91,9 +91,12 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000, *, apar
 
     Raises
     ------
-    TypeError, ValueError : not a Network, starts of another shape
-    CapabilityError : a batch of networks
-    ConvergenceError : a state runs away (cells without bounds)
+    TypeError, ValueError
+        not a Network, starts of another shape
+    CapabilityError
+        a batch of networks
+    ConvergenceError
+        a state runs away (cells without bounds)
     """
     instance("net", net, Network)
     if net.batch is not None:

@@ -154,7 +154,8 @@ class FixedPointCounts:
 
         Raises
         ------
-        TypeError, ValueError : no such index
+        TypeError, ValueError
+            no such index
         """
         i = integer("i", i, low=0, high=self.n_networks - 1)
         return Network.sample(self.ensemble, self.n_units, _generators(self.seed, i)[0])

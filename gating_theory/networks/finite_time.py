@@ -206,8 +206,10 @@ def finite_time_exponents(
 
     Raises
     ------
-    TypeError, ValueError : as for ``lyapunov_spectrum``; less than two windows
-    ConvergenceError : the state runs away; ``estimate`` is the last state
+    TypeError, ValueError
+        as for ``lyapunov_spectrum``; less than two windows
+    ConvergenceError
+        the state runs away; ``estimate`` is the last state
 
     Examples
     --------

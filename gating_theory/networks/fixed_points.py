@@ -237,7 +237,8 @@ def search(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as in ``Network.find_fixed_points``
+    TypeError, ValueError, CapabilityError
+        as in ``Network.find_fixed_points``
     """
     if net.batch is not None:
         raise CapabilityError(f"find_fixed_points takes one network, this is a batch of {net.batch}: make a Network of one of them")

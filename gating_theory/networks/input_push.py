@@ -31,7 +31,8 @@ def input_push(net: Network, state: np.ndarray, input: np.ndarray, parameters: n
 
     Raises
     ------
-    TypeError, ValueError : arrays of another shape
+    TypeError, ValueError
+        arrays of another shape
     """
     net = instance("net", net, Network)
     state, input, parameters = net.as_state(state), real_array("input", input), real_array("parameters", parameters)

@@ -140,7 +140,8 @@ class Network:
         TypeError, ValueError
             For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole), another number
             of units than given loadings have.
-        CapabilityError : the law of a matrix is unknown
+        CapabilityError
+            the law of a matrix is unknown
         """
         instance("ensemble", ensemble, Ensemble)
         n = integer("n_units", n_units, low=1)
@@ -187,7 +188,8 @@ class Network:
             lengths (few units, near onsets and folds).
         ValueError
             The messages of all the sites drawn vanish though the fixed point's do not (tiny N only); no typical fixed point.
-        CapabilityError : the law of a matrix is not known to be conditioned; a stack over more than two messages
+        CapabilityError
+            the law of a matrix is not known to be conditioned; a stack over more than two messages
         """
         if not isinstance(fixed_point, Complexity):
             instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
@@ -220,7 +222,8 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : arrays of another shape or batch, not of real numbers, not finite
+        TypeError, ValueError
+            arrays of another shape or batch, not of real numbers, not finite
         """
         given = {"input": (input, self._input), "parameters": (parameters, self._parameters)}
         arrays = {name: own if value is None else real_array(name, value) for name, (value, own) in given.items()}
@@ -338,7 +341,8 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : another shape, not real numbers, not finite
+        TypeError, ValueError
+            another shape, not real numbers, not finite
         """
         state = real_array("state", state)
         d, n = self._cell.n_state, self._n
@@ -356,7 +360,8 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : another shape, not real numbers, not finite
+        TypeError, ValueError
+            another shape, not real numbers, not finite
         """
         if input is None:
             return self._input
@@ -412,7 +417,8 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : arrays of another shape, not of real numbers, or not finite
+        TypeError, ValueError
+            arrays of another shape, not of real numbers, or not finite
         """
         return self._fields(self.as_state(state), self.as_input(input))
 
@@ -473,7 +479,8 @@ class Network:
 
         Raises
         ------
-        ConvergenceError : the state runs away to infinity (cells with unbounded candidates); ``estimate`` is the last finite state
+        ConvergenceError
+            the state runs away to infinity (cells with unbounded candidates); ``estimate`` is the last finite state
         """
         state = self.as_state(state)
         n_steps = integer("n_steps", n_steps)
@@ -508,8 +515,10 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : another word, arrays of another shape
-        CapabilityError : noise where site parameters have an input as well
+        TypeError, ValueError
+            another word, arrays of another shape
+        CapabilityError
+            noise where site parameters have an input as well
         """
         n_steps = integer("n_steps", n_steps)
         if isinstance(input, str):
@@ -660,7 +669,8 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : arrays of another shape
+        TypeError, ValueError
+            arrays of another shape
         """
         state = self.as_state(state)
         pattern = self.as_input(input)
@@ -788,10 +798,14 @@ class Network:
 
         Raises
         ------
-        TypeError, ValueError : arguments out of range, no starts at all
-        CapabilityError : a batch of networks
+        TypeError, ValueError
+            arguments out of range, no starts at all
+        CapabilityError
+            a batch of networks
 
-        Notes ----- Slow points of the objective "fixed", and starts that are moved along the gate-free map, take for a site
+        Notes
+        -----
+        Slow points of the objective "fixed", and starts that are moved along the gate-free map, take for a site
         without a closed-form fixed point the one reached from s = 0.
         """
         from .fixed_points import SearchOptions, search

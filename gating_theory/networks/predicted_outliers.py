@@ -154,8 +154,10 @@ def predicted_outliers(
 
     Raises
     ------
-    TypeError, ValueError : arrays of other shapes, arguments out of range
-    CapabilityError : a batch of networks; matrices of a law whose edge is not known
+    TypeError, ValueError
+        arrays of other shapes, arguments out of range
+    CapabilityError
+        a batch of networks; matrices of a law whose edge is not known
     """
     instance("net", net, Network)
     if net.batch is not None:

@@ -208,7 +208,8 @@ class SplitWeights:
 
         Raises
         ------
-        TypeError, ValueError : no such field
+        TypeError, ValueError
+            no such field
         """
         net = self.network
         names = net.cell.field_names
@@ -264,7 +265,8 @@ def split_weights(net: Network, initial: Network | npt.ArrayLike | None = None) 
 
     Raises
     ------
-    TypeError, ValueError : not a Network, a batch of networks, a single unit, an initial one of another cell or size
+    TypeError, ValueError
+        not a Network, a batch of networks, a single unit, an initial one of another cell or size
 
     Examples
     --------

@@ -161,7 +161,8 @@ def walks_of(
 
     Raises
     ------
-    TypeError, ValueError : numbers out of range, inputs that end within the transients, and as ``recorded_run``
+    TypeError, ValueError
+        numbers out of range, inputs that end within the transients, and as ``recorded_run``
     """
     n_steps, transient, tangent = steps
     n_steps = None if n_steps is None else integer("n_steps", n_steps, low=2)

@@ -120,7 +120,8 @@ def weight_statistics(net: Network) -> dict[str, WeightStatistics]:
 
     Raises
     ------
-    TypeError, ValueError : not a Network, a batch of networks
+    TypeError, ValueError
+        not a Network, a batch of networks
     """
     _require_single(net)
     matrices = dict(zip(net.cell.field_names, net.matrices))

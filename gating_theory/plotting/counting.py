@@ -40,7 +40,8 @@ def plot_complexity(
 
     Raises
     ------
-    TypeError, ValueError : not a Dataset, no complexity in it, other than one or two axes, counts of values that are not there
+    TypeError, ValueError
+        not a Dataset, no complexity in it, other than one or two axes, counts of values that are not there
     """
     require_dataset(dataset)
     if "complexity" not in dataset.data_vars:

@@ -50,7 +50,8 @@ def plot_eigenvalues_along(
 
     Raises
     ------
-    TypeError, ValueError : neither a run nor eigenvalues, steps that are not there, another number of Axes
+    TypeError, ValueError
+        neither a run nor eigenvalues, steps that are not there, another number of Axes
 
     Examples
     --------
@@ -106,7 +107,8 @@ def animate_eigenvalues(
 
     Raises
     ------
-    TypeError, ValueError : neither a run nor eigenvalues, steps that are not there
+    TypeError, ValueError
+        neither a run nor eigenvalues, steps that are not there
 
     Examples
     --------

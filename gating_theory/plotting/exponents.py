@@ -109,7 +109,8 @@ def plot_finite_time_exponents(
 
     Raises
     ------
-    TypeError, ValueError : another result, no such exponent, one that is -inf
+    TypeError, ValueError
+        another result, no such exponent, one that is -inf
 
     Examples
     --------

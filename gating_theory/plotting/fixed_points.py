@@ -58,7 +58,8 @@ def plot_fixed_points(
 
     Raises
     ------
-    TypeError, ValueError : another result, nothing to draw, trajectories of another shape, no ``held`` where there are several
+    TypeError, ValueError
+        another result, nothing to draw, trajectories of another shape, no ``held`` where there are several
     """
     points, one = _chosen(found, held)
     if not len(points):

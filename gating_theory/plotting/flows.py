@@ -64,7 +64,8 @@ def separatrices(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
+    TypeError, ValueError, CapabilityError
+        arguments that are not allowed, dim other than 2
     """
     instance("flow", flow, Flow)
     time, n = real("time", time, low=0.0, high=LONGEST), integer("n", n, low=2)
@@ -145,7 +146,8 @@ def plot_portrait(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 1 or 2
+    TypeError, ValueError, CapabilityError
+        arguments that are not allowed, dim other than 1 or 2
     """
     instance("flow", flow, Flow)
     if flow.dim not in (1, 2):
@@ -320,7 +322,8 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
 
     Raises
     ------
-    TypeError, ValueError : another object, unknown coordinate
+    TypeError, ValueError
+        another object, unknown coordinate
     """
     instance("along", along, AttractorsAlong)
     if coordinate is not None:
@@ -374,7 +377,8 @@ def plot_bifurcations(
 
     Raises
     ------
-    TypeError, ValueError : no branches, different parameters, unknown coordinate
+    TypeError, ValueError
+        no branches, different parameters, unknown coordinate
     """
     if not branches or not all(isinstance(b, (FixedPointBranch, CycleBranch)) for b in branches):
         raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {shown(branches)}")

@@ -206,7 +206,8 @@ def plot_gradients_by_lag(
 
     Raises
     ------
-    TypeError, ValueError : another result, a diagnosis without gradients
+    TypeError, ValueError
+        another result, a diagnosis without gradients
 
     Examples
     --------

@@ -221,7 +221,8 @@ def name_regions(ax: Axes, regions: Mapping[str, Sequence[float]], lines: Sequen
 
     Raises
     ------
-    TypeError, ValueError : no mapping, a point outside the picture or on a line
+    TypeError, ValueError
+        no mapping, a point outside the picture or on a line
     """
     if not regions:
         return

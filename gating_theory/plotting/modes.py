@@ -153,7 +153,8 @@ def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: 
 
     Raises
     ------
-    TypeError, ValueError : another result, no such state, no mode is listed at this state
+    TypeError, ValueError
+        another result, no such state, no mode is listed at this state
     """
     modes = _modes(result)
     n = integer("n", n, low=1)

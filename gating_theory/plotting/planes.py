@@ -55,7 +55,8 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
 
     Raises
     ------
-    TypeError : another type
+    TypeError
+        another type
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.patches import Patch
@@ -125,7 +126,8 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve | CycleCurve, legend
 
     Raises
     ------
-    TypeError, ValueError : no curves, different planes
+    TypeError, ValueError
+        no curves, different planes
     """
     if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve, CycleCurve)) for c in curves):
         raise TypeError(f"curves must be BifurcationCurve, ConnectionCurve or CycleCurve, got {shown(curves)}")

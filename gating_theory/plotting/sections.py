@@ -40,7 +40,8 @@ def plot_section(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed, crossings of a line without ``returns``
+    TypeError, ValueError
+        arguments that are not allowed, crossings of a line without ``returns``
     """
     if isinstance(section, SectionDiagram):
         return _diagram(section, coordinate, ax)

@@ -94,7 +94,8 @@ def finite_eigenvalues(values: npt.ArrayLike, name: str = "eigenvalues") -> np.n
 
     Raises
     ------
-    TypeError, ValueError : no numbers, none at all, or some that are not finite
+    TypeError, ValueError
+        no numbers, none at all, or some that are not finite
     """
     array = complex_array(name, values).ravel()
     if array.size == 0:

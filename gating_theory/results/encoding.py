@@ -114,7 +114,8 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
 
     Raises
     ------
-    ValueError : another class has this kind
+    ValueError
+        another class has this kind
     TypeError
         A kind that is no name; when an object is saved, a class that is neither a dataclass nor a NamedTuple, if ``fields`` are not
         given. (The decorators may stand in either order.)
@@ -348,8 +349,10 @@ def encode(value: object, arrays: dict[str, np.ndarray] | None = None) -> Any:
 
     Raises
     ------
-    TypeError : something of another type
-    ValueError : cells that differ in one value
+    TypeError
+        something of another type
+    ValueError
+        cells that differ in one value
     """
     return _Encoder(arrays)(value, ())
 
@@ -366,7 +369,8 @@ def decode(record: Any, arrays: dict[str, np.ndarray] | None = None, cell: Any =
 
     Raises
     ------
-    TypeError, ValueError, KeyError, AttributeError : damaged, of another cell, or not what a calculation gives
+    TypeError, ValueError, KeyError, AttributeError
+        damaged, of another cell, or not what a calculation gives
     """
     return _Decoder({} if arrays is None else arrays, cell)(record)
 

@@ -59,9 +59,12 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    TypeError : anything else
-    ValueError : a list of results of different cells
-    OSError : the file cannot be written, or is none (a device); what was there before is still there
+    TypeError
+        anything else
+    ValueError
+        a list of results of different cells
+    OSError
+        the file cannot be written, or is none (a device); what was there before is still there
     """
     file = path_of("path", path)
     if type(result).__module__.partition(".")[0] == "xarray":
@@ -106,9 +109,12 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
 
     Raises
     ------
-    FileNotFoundError : no such file
-    ValueError : not a file written by save, or damaged, or of another cell; names the path
-    MemoryError : the file holds, or claims to hold, more than there is memory for
+    FileNotFoundError
+        no such file
+    ValueError
+        not a file written by save, or damaged, or of another cell; names the path
+    MemoryError
+        the file holds, or claims to hold, more than there is memory for
     """
     file = path_of("path", path)
     regular_file(file)

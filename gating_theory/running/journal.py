@@ -40,9 +40,12 @@ class Journal:
 
     Raises
     ------
-    FileNotFoundError : no such directory
-    ValueError : not a journal, damaged, or one of other work: the message says what differs
-    RuntimeError : another process holds it
+    FileNotFoundError
+        no such directory
+    ValueError
+        not a journal, damaged, or one of other work: the message says what differs
+    RuntimeError
+        another process holds it
     """
 
     def __init__(self, path: str | os.PathLike[str], description: dict[str, Any]) -> None:
@@ -105,7 +108,8 @@ class Journal:
 
         Raises
         ------
-        TypeError : something else in it
+        TypeError
+            something else in it
         """
         record = signed({"piece": number, "value": encode(value)})
         self._file.write(_line(record).encode())

@@ -51,7 +51,8 @@ def collect(
 
     Raises
     ------
-    KeyboardInterrupt : with a note of how much is in the journal
+    KeyboardInterrupt
+        with a note of how much is in the journal
     Whatever ``function`` raises
     """
     out: list[Any] = [None] * len(tasks)

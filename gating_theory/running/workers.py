@@ -35,7 +35,8 @@ def allowed_jobs(jobs: int) -> int:
 
     Raises
     ------
-    TypeError, ValueError : other numbers
+    TypeError, ValueError
+        other numbers
     """
     jobs, own = integer("jobs", jobs, low=1), cores()
     if jobs > _PER_CORE * own:

@@ -178,7 +178,8 @@ class Boundary:
 
         Raises
         ------
-        ConvergenceError : a piece was seen but not resolved
+        ConvergenceError
+            a piece was seen but not resolved
         """
         return curves_of([self._outer, *(contour for contour, on_edge in self._inner if not on_edge)], n)
 
@@ -187,7 +188,8 @@ class Boundary:
 
         Raises
         ------
-        ConvergenceError : a piece was seen but not resolved
+        ConvergenceError
+            a piece was seen but not resolved
         """
         found = [(hole, contour) for hole, (contour, _) in zip(self.holes, self._inner) if contour.pieces]
         share = max(16, n // max(1, len(found)))

@@ -80,7 +80,8 @@ class Contour:
 
         Raises
         ------
-        ConvergenceError : a piece was seen but not resolved
+        ConvergenceError
+            a piece was seen but not resolved
         """
         return curves_of([self], n)
 
@@ -207,7 +208,8 @@ def curves_of(contours: Sequence[Contour], n: int) -> list[np.ndarray]:
 
     Raises
     ------
-    ConvergenceError : a piece was seen but not resolved
+    ConvergenceError
+        a piece was seen but not resolved
     """
     pieces = [(contour, piece) for contour in contours for piece in contour.pieces]
     if not pieces:

@@ -180,7 +180,8 @@ class Rims:
 
         Raises
         ------
-        ConvergenceError : the tolerance was not reached with 1023 nodes a piece (``estimate`` carries the last masses)
+        ConvergenceError
+            the tolerance was not reached with 1023 nodes a piece (``estimate`` carries the last masses)
         """
         pieces, known, last, coarser = np.flatnonzero(np.isin(self._disc, discs)), None, None, []
         integral = np.full(self._disc.size, np.inf)

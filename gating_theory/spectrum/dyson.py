@@ -397,7 +397,8 @@ class Population:
 
         Raises
         ------
-        ConvergenceError : where the equations are not solved
+        ConvergenceError
+            where the equations are not solved
         """
         out = _Averages(lam, "potential" in what, self.group_moments)
         if radius is None:

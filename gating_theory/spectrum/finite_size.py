@@ -127,7 +127,8 @@ class OutermostLaw:
 
         Raises
         ------
-        ValueError : p out of range
+        ValueError
+            p out of range
         """
         share = shares("p", p)
         low, high = np.full(share.size, self.floor.min()), np.full(share.size, self.high.max())
@@ -307,9 +308,12 @@ class FiniteSize:
 
         Raises
         ------
-        TypeError, ValueError : no number, a radius out of range
-        CapabilityError : ``natural`` sites that are given, not drawn
-        ConvergenceError : as by ``Spectrum.mass``
+        TypeError, ValueError
+            no number, a radius out of range
+        CapabilityError
+            ``natural`` sites that are given, not drawn
+        ConvergenceError
+            as by ``Spectrum.mass``
         """
         at, reach = complex_number("center", center), real("radius", radius, low=0.0, high=_LARGEST)
         return eigenvalues_in_disc(self.spectrum, self.n_units, at, reach, self._drawn, self._natural(natural))
@@ -345,9 +349,12 @@ class FiniteSize:
 
         Raises
         ------
-        TypeError, ValueError : no number
-        CapabilityError : ``natural`` sites that are given, not drawn
-        ConvergenceError : as by ``Spectrum.potential``
+        TypeError, ValueError
+            no number
+        CapabilityError
+            ``natural`` sites that are given, not drawn
+        ConvergenceError
+            as by ``Spectrum.potential``
         """
         at = complex_number("lam", lam)
         return log_determinant(self.spectrum, self.n_units, at, self._drawn, self._natural(natural))
@@ -450,7 +457,8 @@ def perturbed_laws(
 
     Raises
     ------
-    CapabilityError : the edge is that of the leaks
+    CapabilityError
+        the edge is that of the leaks
     """
     out = {}
     for kind, edge in edges.items():

@@ -80,7 +80,8 @@ class Masses:
 
         Raises
         ------
-        ConvergenceError : the tolerance was not reached (``estimate`` carries the last values)
+        ConvergenceError
+            the tolerance was not reached (``estimate`` carries the last values)
         """
         value, difference = np.zeros(center.size), np.zeros(center.size)
         rims = self._rims(center, radius)

@@ -105,8 +105,10 @@ def sparse_moments(fixed_point: FixedPoint) -> dict[str, float]:
 
     Raises
     ------
-    TypeError : not a FixedPoint
-    CapabilityError : several fields with a matrix, another law, an in-degree below 30
+    TypeError
+        not a FixedPoint
+    CapabilityError
+        several fields with a matrix, another law, an in-degree below 30
     """
     instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
     if fixed_point.is_zero:
@@ -133,8 +135,10 @@ def sparse_potential(spectrum: Spectrum, lam: npt.ArrayLike) -> float | np.ndarr
 
     Raises
     ------
-    TypeError, ValueError : not a Spectrum, lambdas that are not finite
-    CapabilityError : several fields with a matrix, another law, an in-degree below 30
+    TypeError, ValueError
+        not a Spectrum, lambdas that are not finite
+    CapabilityError
+        several fields with a matrix, another law, an in-degree below 30
     """
     instance("spectrum", spectrum, Spectrum)
     lam = complex_array("lam", lam)

@@ -165,7 +165,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        TypeError, ValueError : other types, sites of another cell, sites without gains, gains that are negative or too few
+        TypeError, ValueError
+            other types, sites of another cell, sites without gains, gains that are negative or too few
         """
         if isinstance(cell, Sites) and sites is None:
             sites = cell
@@ -191,7 +192,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        TypeError, ValueError : anything else; fixed points of several cells
+        TypeError, ValueError
+            anything else; fixed points of several cells
         """
         given = several("points", points, FixedPoint, "fixed points")
         if len({point.ensemble.cell for point in given}) > 1:
@@ -306,7 +308,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ConvergenceError : a piece was seen but not resolved
+        ConvergenceError
+            a piece was seen but not resolved
         """
         n = integer("n", n, low=16)
         require_memory(f"edges of holes of n = {n} points", 16.0 * 16 * n)
@@ -352,7 +355,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ConvergenceError : a piece was seen but not resolved
+        ConvergenceError
+            a piece was seen but not resolved
         """
         n = integer("n", n, low=16)
         require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
@@ -373,9 +377,12 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ValueError : points that are not on the boundary
-        CapabilityError : points on the edge of a hole [T10]
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ValueError
+            points that are not on the boundary
+        CapabilityError
+            points on the edge of a hole [T10]
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         self._require("resolvent", "Spectrum.edge_density")
         lam = complex_array("lam", lam)
@@ -430,7 +437,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        TypeError, ValueError : bad arguments
+        TypeError, ValueError
+            bad arguments
         CapabilityError
             Sites that are no sample, or another number of them than N: sites of a chaotic state depend on one another, what N of
             them do is not known from others. Matrices that are not iid normal. "delta" where the edge is that of the leaks.
@@ -472,8 +480,10 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        TypeError, ValueError : bad arguments; None for a law of sites
-        ConvergenceError : as by :meth:`abscissa`
+        TypeError, ValueError
+            bad arguments; None for a law of sites
+        ConvergenceError
+            as by :meth:`abscissa`
         """
         size = self._given.weights.size if n_units is None and self.populations.law is None else n_units
         if size is None:
@@ -530,7 +540,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ConvergenceError : the contour was not resolved
+        ConvergenceError
+            the contour was not resolved
         """
         self._require("resolvent", "Spectrum.rim")
         tol, fold = real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
@@ -603,7 +614,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         lam = complex_array("lam", lam)
         value = self._evaluate(lam, "potential", twice=True)
@@ -659,7 +671,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ValueError : a box that is empty; no box though all eigenvalues sit on atoms
+        ValueError
+            a box that is empty; no box though all eigenvalues sit on atoms
         """
         n = integer("n", n, low=2)
         require_memory(f"a map of n = {n} by {n} pixels", 8.0 * 8 * float(n) ** 2)
@@ -739,8 +752,10 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        ValueError : shapes that do not broadcast, a radius out of range
-        ConvergenceError : the tolerance was not reached (``estimate`` carries the last values)
+        ValueError
+            shapes that do not broadcast, a radius out of range
+        ConvergenceError
+            the tolerance was not reached (``estimate`` carries the last values)
         """
         centers, radii = _together(complex_array("center", center), _radii(radius))
         tol = real("tol", tol, low=1e-12, high=1.0)
@@ -790,7 +805,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        CapabilityError : the spectrum is not that of a mean-field or typical fixed point
+        CapabilityError
+            the spectrum is not that of a mean-field or typical fixed point
         """
         self._require("outliers", "Spectrum.outliers")
         if self._low_rank is not None:
@@ -824,8 +840,10 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        TypeError, ValueError : no number of units
-        CapabilityError : as by :meth:`outliers`; matrices that are not iid normal
+        TypeError, ValueError
+            no number of units
+        CapabilityError
+            as by :meth:`outliers`; matrices that are not iid normal
         """
         n = integer("n_units", n_units, low=2)
         self._require("finite size", "Spectrum.isolated")
@@ -860,7 +878,8 @@ class Spectrum(Pseudospectra):
 
         Raises
         ------
-        CapabilityError : in holes at fixed points with low-rank parts
+        CapabilityError
+            in holes at fixed points with low-rank parts
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()

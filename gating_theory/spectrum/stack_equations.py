@@ -122,7 +122,8 @@ def parts_of(laws: Sequence[Group], message: np.ndarray) -> list[Part]:
 
     Raises
     ------
-    CapabilityError : a law beside the stack whose alpha is not that of a truncation
+    CapabilityError
+        a law beside the stack whose alpha is not that of a truncation
     """
     found: dict[object, list[int]] = {}
     for g, group in enumerate(laws):

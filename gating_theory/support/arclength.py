@@ -68,7 +68,8 @@ def corrected(
 
     Raises
     ------
-    ConvergenceError : no convergence
+    ConvergenceError
+        no convergence
     """
     u, last = guess, np.inf
     for _ in range(_ITERATIONS):
@@ -145,7 +146,8 @@ def sign_change(test: Callable[[float], float], length: float, **tolerances: flo
 
     Raises
     ------
-    ConvergenceError : the same sign at both ends, or no number on the way
+    ConvergenceError
+        the same sign at both ends, or no number on the way
     """
     from scipy.optimize import brentq
 
@@ -180,7 +182,8 @@ def zero_between(onto: Onto, point: OnCurve, new: OnCurve, test: Callable[[OnCur
 
     Raises
     ------
-    ConvergenceError : no zero is found
+    ConvergenceError
+        no zero is found
     """
     secant = new.u - point.u
     length = float(np.linalg.norm(secant))

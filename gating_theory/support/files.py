@@ -29,7 +29,8 @@ def regular_file(path: Path) -> Path:
 
     Raises
     ------
-    IsADirectoryError, OSError : a directory; a device, a pipe or anything else that is no regular file
+    IsADirectoryError, OSError
+        a directory; a device, a pipe or anything else that is no regular file
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.is_dir():
@@ -55,7 +56,8 @@ def write_atomically(path: Path, write: Callable[[str], object], lasting: bool =
 
     Raises
     ------
-    IsADirectoryError, FileNotFoundError, OSError : no regular file, no such directory
+    IsADirectoryError, FileNotFoundError, OSError
+        no regular file, no such directory
     Whatever ``write`` raises; the temporary file is removed and ``path`` untouched.
     """
     path = regular_file(path)

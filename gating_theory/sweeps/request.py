@@ -89,7 +89,8 @@ def requests(quantities: Any, ensemble: Ensemble, axes: Mapping[EnsemblePath, np
 
     Raises
     ------
-    TypeError, ValueError : no names, unknown ones, or none at all; naming what is allowed
+    TypeError, ValueError
+        no names, unknown ones, or none at all; naming what is allowed
     """
     allowed = [*names(), *forms()]
     if isinstance(quantities, str):
@@ -120,7 +121,8 @@ def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list
 
     Raises
     ------
-    ValueError : an unknown one, or not what it takes
+    ValueError
+        an unknown one, or not what it takes
     """
     kind, colon, rest = name.partition(":")
     entry = QUANTITIES.get(kind)

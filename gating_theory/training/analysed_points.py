@@ -201,7 +201,8 @@ class FixedPointAnalysis:
 
         Raises
         ------
-        TypeError, ValueError : i is not one of them
+        TypeError, ValueError
+            i is not one of them
         """
         one = self.held[integer("i", i, high=len(self.held) - 1)]
         return self.network.driven(one.pattern, one.parameters)

@@ -162,8 +162,10 @@ def compare_initialisations(
 
     Raises
     ------
-    TypeError, ValueError : other things than initialisations, two of one name, n_steps out of range
-    CapabilityError : an ensemble without a zero state, or without a single candidate
+    TypeError, ValueError
+        other things than initialisations, two of one name, n_steps out of range
+    CapabilityError
+        an ensemble without a zero state, or without a single candidate
 
     Examples
     --------

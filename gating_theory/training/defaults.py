@@ -33,7 +33,8 @@ def defaults(n_steps: int = 100) -> InitialisationTable:
 
     Raises
     ------
-    TypeError, ValueError : n_steps out of range
+    TypeError, ValueError
+        n_steps out of range
 
     Examples
     --------

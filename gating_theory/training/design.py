@@ -199,7 +199,8 @@ def design(
     CapabilityError
         No default unknowns for this cell, or no bounded mean field; with ``memory``, a cell without a zero state, or without a
         single gate that sets its leak.
-    ConvergenceError : no state could be evaluated at any value of the unknowns
+    ConvergenceError
+        no state could be evaluated at any value of the unknowns
 
     Examples
     --------

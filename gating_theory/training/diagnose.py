@@ -109,8 +109,10 @@ def diagnose(
     ------
     TypeError, ValueError, FileNotFoundError
         What cannot be read, inputs of another shape, numbers out of range, a hidden size of one.
-    ImportError : PyTorch is missing, and ``source`` is not a Network
-    ConvergenceError : the state runs away (ReLU)
+    ImportError
+        PyTorch is missing, and ``source`` is not a Network
+    ConvergenceError
+        the state runs away (ReLU)
     """
     n_states = integer("n_states", n_states, low=1)
     taus = tuple(real("taus", tau, low=0.0, open_low=True) for tau in np.atleast_1d(real_array("taus", taus)).ravel().tolist())

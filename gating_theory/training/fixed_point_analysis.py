@@ -112,10 +112,14 @@ def fixed_point_analysis(
     ------
     TypeError, ValueError, FileNotFoundError
         What cannot be read, inputs of another shape, numbers out of range, a batch of networks.
-    ImportError : PyTorch is missing, and ``source`` is not a Network
-    ConvergenceError : the state runs away along the inputs (ReLU)
-    MemoryError : the states along the inputs do not fit
-    CapabilityError : as for ``Network.find_fixed_points``
+    ImportError
+        PyTorch is missing, and ``source`` is not a Network
+    ConvergenceError
+        the state runs away along the inputs (ReLU)
+    MemoryError
+        the states along the inputs do not fit
+    CapabilityError
+        as for ``Network.find_fixed_points``
 
     Notes
     -----

@@ -42,8 +42,10 @@ def chrono(cell: Cell, longest: float, gain: float | None = None) -> Initialisat
 
     Raises
     ------
-    TypeError, ValueError : no cell, arguments out of range
-    CapabilityError : no zero state, no single gate that sets the leak
+    TypeError, ValueError
+        no cell, arguments out of range
+    CapabilityError
+        no zero state, no single gate that sets the leak
 
     Examples
     --------
@@ -85,8 +87,10 @@ def gilboa(cell: Cell, bias: float = 5.0, gain: float = 1e-5) -> Initialisation:
 
     Raises
     ------
-    TypeError, ValueError : no cell, arguments out of range
-    CapabilityError : no zero state, no single gate that sets the leak
+    TypeError, ValueError
+        no cell, arguments out of range
+    CapabilityError
+        no zero state, no single gate that sets the leak
     """
     bias, gain = real("bias", bias, low=0.0, high=LARGEST), real("gain", gain, low=0.0, high=LARGEST)
     unit = RestingUnit(Ensemble(instance("cell", cell, Cell, "such as gt.LSTM"), gain), "gilboa")
@@ -114,7 +118,8 @@ def orthogonal(cell: Cell, gain: float = 1.0, *, stacked: bool = False, bias: Ma
 
     Raises
     ------
-    TypeError, ValueError : no cell, unknown fields, a gain out of range
+    TypeError, ValueError
+        no cell, unknown fields, a gain out of range
     """
     gain, stacked = real("gain", gain, low=0.0, high=LARGEST), boolean("stacked", stacked)
     gates = instance("cell", cell, Cell, "such as gt.LSTM").n_fields

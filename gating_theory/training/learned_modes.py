@@ -76,8 +76,10 @@ def learned_modes(net: Network, state: npt.ArrayLike, split: SplitWeights | None
 
     Raises
     ------
-    TypeError, ValueError : other types and shapes, a batch of several matrices, a split of other matrices
-    CapabilityError : nothing is known of the spectrum of a matrix law
+    TypeError, ValueError
+        other types and shapes, a batch of several matrices, a split of other matrices
+    CapabilityError
+        nothing is known of the spectrum of a matrix law
     """
     instance("net", net, Network)
     single = net if net.batch is None else single_networks(net)[0]

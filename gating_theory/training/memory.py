@@ -35,8 +35,10 @@ def remembering(ensemble: Ensemble, n_steps: float, kappa: float, given: frozens
 
     Raises
     ------
-    CapabilityError : no zero state, no single candidate, no single gate that sets a leak of up to one
-    ValueError : the leak's bias or the candidate's gain among the ``given``
+    CapabilityError
+        no zero state, no single candidate, no single gate that sets a leak of up to one
+    ValueError
+        the leak's bias or the candidate's gain among the ``given``
     """
     rest = RestingUnit(ensemble, "memory")
     gain = f"gain.{rest.candidate}"

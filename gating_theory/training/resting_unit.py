@@ -37,7 +37,8 @@ class RestingUnit:
 
     Raises
     ------
-    CapabilityError : no zero state, no single candidate, no single gate that sets a leak
+    CapabilityError
+        no zero state, no single candidate, no single gate that sets a leak
     """
 
     def __init__(self, ensemble: Ensemble, asker: str) -> None:
@@ -112,7 +113,8 @@ class RestingUnit:
 
         Raises
         ------
-        ConvergenceError : no bias within +- 60
+        ConvergenceError
+            no bias within +- 60
         """
 
         def off(biases):

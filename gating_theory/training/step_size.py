@@ -39,7 +39,8 @@ def at_rest(initialisation: Initialisation) -> Spectrum:
 
     Raises
     ------
-    CapabilityError : no zero state
+    CapabilityError
+        no zero state
     """
     if initialisation.chrono:
         return Spectrum(initialisation.sites)
@@ -58,7 +59,8 @@ def onset_slope(initialisation: Initialisation) -> tuple[float, float]:
 
     Raises
     ------
-    CapabilityError : no zero state, no single candidate, a spectrum that reaches 1 at no gain
+    CapabilityError
+        no zero state, no single candidate, a spectrum that reaches 1 at no gain
     """
     ensemble = initialisation.ensemble
     candidate = candidate_of(ensemble.cell)

@@ -137,7 +137,8 @@ def mean_summary(rows: Sequence[ModeSummary]) -> ModeSummary:
 
     Raises
     ------
-    ConvergenceError : there are none
+    ConvergenceError
+        there are none
     """
     if not rows:
         raise ConvergenceError("theory could not be evaluated at any of the states")

@@ -48,7 +48,8 @@ class Case:
 
     Raises
     ------
-    TypeError, ValueError : another source, another state; discs, timescales or places that are none
+    TypeError, ValueError
+        another source, another state; discs, timescales or places that are none
     """
 
     name: str
@@ -80,7 +81,8 @@ def places_of(discs: Any = None, taus: Any = None, lambdas: Any = None) -> Place
 
     Raises
     ------
-    TypeError, ValueError : no (center, radius) pairs, radii or timescales that are not above zero, no numbers
+    TypeError, ValueError
+        no (center, radius) pairs, radii or timescales that are not above zero, no numbers
     """
     try:
         pairs = _DISCS if discs is None else [tuple(disc) for disc in discs]
@@ -132,8 +134,10 @@ def cases_of(sources: Any, places: Places | None = None) -> dict[int, Case]:
 
     Raises
     ------
-    TypeError, ValueError : something else, no source, cells without built-in cases, Cases of the same name
-    CapabilityError, ConvergenceError : as ``fixed_points`` of Ensembles
+    TypeError, ValueError
+        something else, no source, cells without built-in cases, Cases of the same name
+    CapabilityError, ConvergenceError
+        as ``fixed_points`` of Ensembles
     """
     built_in: set[int] = set()
     given: list[Case] = []

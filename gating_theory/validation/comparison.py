@@ -90,12 +90,15 @@ def validate(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments; a Case of a state that its ensemble does not have
-    MemoryError : networks that do not fit into the memory
+    TypeError, ValueError
+        bad arguments; a Case of a state that its ensemble does not have
+    MemoryError
+        networks that do not fit into the memory
     CapabilityError
         Matrices that are not iid normal: how far networks may differ from the limit is known of these only. And what else theory
         cannot do, as ``fixed_points`` and ``Spectrum``.
-    ConvergenceError : likewise
+    ConvergenceError
+        likewise
 
     Examples
     --------

@@ -98,8 +98,10 @@ def state_of(case: Case) -> AtRest | Moving:
 
     Raises
     ------
-    ValueError : the ensemble has no such fixed point; a Complexity without a typical one
-    CapabilityError, ConvergenceError : as ``fixed_points``
+    ValueError
+        the ensemble has no such fixed point; a Complexity without a typical one
+    CapabilityError, ConvergenceError
+        as ``fixed_points``
     """
     source = case.source
     if isinstance(source, SteadyState):

@@ -89,7 +89,8 @@ class Validation:
 
         Raises
         ------
-        TypeError, ValueError : no case of that name
+        TypeError, ValueError
+            no case of that name
         """
         return self._spectra.get(choice("case", case, self.cases))
 
@@ -117,7 +118,8 @@ class Validation:
 
         Raises
         ------
-        TypeError, ValueError, OSError : no path, one that cannot be written
+        TypeError, ValueError, OSError
+            no path, one that cannot be written
         """
         out = StringIO()
         writer = csv.DictWriter(out, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
@@ -171,7 +173,8 @@ class Validation:
 
         Raises
         ------
-        TypeError, ValueError : no case of that name
+        TypeError, ValueError
+            no case of that name
         """
         from .pictures import draw_eigenvalues
 

@@ -115,10 +115,14 @@ def chaos_line(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
-    ConvergenceError : states by paths next to the line, or without a zero state, that were not solved
-    NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
+    TypeError, ValueError
+        bad arguments
+    CapabilityError
+        as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
+    ConvergenceError
+        states by paths next to the line, or without a zero state, that were not solved
+    NoCriticalValue
+        no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)

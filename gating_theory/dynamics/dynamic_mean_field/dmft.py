@@ -152,12 +152,15 @@ def dmft(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments
+    TypeError, ValueError
+        bad arguments
     CapabilityError
         Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time
         that does not enter linearly: the message says how to filter it into a state.
-    NoCriticalValue : no value along the path has a state of this amplitude
-    ConvergenceError : sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
+    NoCriticalValue
+        no value along the path has a state of this amplitude
+    ConvergenceError
+        sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
     """
     asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng, sinusoid)
     if (amplitude is None) != (along is None):
@@ -221,7 +224,8 @@ def dmft_states(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError, ConvergenceError : as :func:`dmft`
+    TypeError, ValueError, CapabilityError, ConvergenceError
+        as :func:`dmft`
     """
     asked = _Asked(ensemble, step, flow, method, None, n_sites, refine, rng, sinusoid)
     check_progress(progress)

@@ -179,7 +179,8 @@ def moving_by_paths(ensemble: Ensemble, paths: Paths) -> Moving:
 
     Raises
     ------
-    ConvergenceError : the state was not solved
+    ConvergenceError
+        the state was not solved
     """
     found = path_result(ensemble, paths)
     exponent, error = found.lyapunov()
@@ -210,7 +211,8 @@ def driven_line(
 
     Raises
     ------
-    NoCriticalValue : chaos already at the lower bound, or nowhere at the values that are looked at
+    NoCriticalValue
+        chaos already at the lower bound, or nowhere at the values that are looked at
     """
     from scipy.optimize import brentq
 

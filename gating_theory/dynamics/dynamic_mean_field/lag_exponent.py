@@ -30,7 +30,8 @@ def lag_exponent(shape: LagShape) -> float:
 
     Raises
     ------
-    ConvergenceError : the exponent was not bracketed
+    ConvergenceError
+        the exponent was not bracketed
     """
     _, slope = shape.law(shape.C)
     return growth_rate(shape.clock, shape.law.form.leak, slope)
@@ -48,7 +49,8 @@ def growth_rate(clock: Clock, leak: float, slope: np.ndarray) -> float:
 
     Raises
     ------
-    ConvergenceError : the rate was not bracketed
+    ConvergenceError
+        the rate was not bracketed
     """
     return _of_flow(clock, leak, slope) if clock.flow else _of_map(clock, leak, slope)
 

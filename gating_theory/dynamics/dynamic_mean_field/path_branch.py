@@ -93,7 +93,8 @@ class PathBranch:
 
         Raises
         ------
-        NoCriticalValue : there is none near the start's value
+        NoCriticalValue
+            there is none near the start's value
         """
         spectra = on_ring(start.spectra, self.ring.length, self.ring.turns)
         spectra = spectra * (size / mean_of_ring(spectra[0]))
@@ -150,7 +151,8 @@ class PathBranch:
 
         Raises
         ------
-        NoCriticalValue : as of :meth:`solve`
+        NoCriticalValue
+            as of :meth:`solve`
         """
         branch = self
         while True:

@@ -67,7 +67,8 @@ def path_exponents(state: PathState, tell: Progress | None = None) -> tuple[floa
 
     Raises
     ------
-    ConvergenceError : the tangents' spectra did not settle
+    ConvergenceError
+        the tangents' spectra did not settle
     """
     ring, tell = state.ring, tell or Progress(None, 1, "stage")
     few = _Kernel(ring, state.spectra, 0)

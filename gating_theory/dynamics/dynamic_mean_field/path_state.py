@@ -108,7 +108,8 @@ def path_state(
 
     Raises
     ------
-    ConvergenceError : moments grow without bound, or sites overflow
+    ConvergenceError
+        moments grow without bound, or sites overflow
     """
     tell = tell or Progress(None, 1, "stage")
     if not ring.ensemble.cell.compiled.bounded:

@@ -199,7 +199,8 @@ class Ring:
 
         Raises
         ------
-        ConvergenceError : sites overflow
+        ConvergenceError
+            sites overflow
         """
         return self._run(*self._driven(spectra, chunk))
 

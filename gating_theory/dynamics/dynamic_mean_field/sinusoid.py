@@ -42,7 +42,8 @@ class Sinusoid:
 
     Raises
     ------
-    TypeError, ValueError : bad periods or amplitudes
+    TypeError, ValueError
+        bad periods or amplitudes
     """
 
     period: float
@@ -119,7 +120,8 @@ def rings_of(sinusoid: Sinusoid, clock: Clock) -> tuple[int, int]:
 
     Raises
     ------
-    ValueError : there is none up to 4096, or less than two steps to a period
+    ValueError
+        there is none up to 4096, or less than two steps to a period
     """
     ratio = sinusoid.period / clock.step
     if ratio < 2.0:

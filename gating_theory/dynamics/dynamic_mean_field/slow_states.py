@@ -104,10 +104,12 @@ def chaos_tricritical(
 
     Raises
     ------
-    TypeError, ValueError : as :func:`~gating_theory.tricritical`
+    TypeError, ValueError
+        as :func:`~gating_theory.tricritical`
     CapabilityError
         No zero state, no closed-form fixed point of sites, kinks, white input; small states that oscillate.
-    NoCriticalValue : no change within the bounds
+    NoCriticalValue
+        no change within the bounds
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_tricritical", "chaos_onset")
     clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), boolean("flow", flow))

@@ -166,7 +166,8 @@ class DynamicMeanField:
 
         Raises
         ------
-        ValueError : lags beyond the window or between the steps of a map
+        ValueError
+            lags beyond the window or between the steps of a map
         """
         wanted, messages = at_lags(lags, self.correlations, self.step, self.flow)
         ensemble = self.ensemble

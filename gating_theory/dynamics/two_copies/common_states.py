@@ -98,7 +98,8 @@ def common_states(ensemble: Ensemble, how: How) -> tuple[list[CommonState], list
 
     Raises
     ------
-    CapabilityError : as :func:`dmft`
+    CapabilityError
+        as :func:`dmft`
     """
     found, troubles = _moving(_driven(ensemble), how)
     if not ensemble.has_white_input:
@@ -172,7 +173,8 @@ def states_at_rest(ensemble: Ensemble, how: How) -> list[CommonState]:
 
     Raises
     ------
-    CapabilityError : a cell without a mean field
+    CapabilityError
+        a cell without a mean field
     """
     return [_at_fixed_point(point, how) for point in fixed_points(ensemble)]
 

@@ -44,8 +44,10 @@ def correlation_map(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments; no amplitude where the only state is zero
-    CapabilityError : cells with memory; functions with kinks; laws of matrices without a dynamic mean field
+    TypeError, ValueError
+        bad arguments; no amplitude where the only state is zero
+    CapabilityError
+        cells with memory; functions with kinks; laws of matrices without a dynamic mean field
 
     Examples
     --------

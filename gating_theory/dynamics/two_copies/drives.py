@@ -63,7 +63,8 @@ class Drives:
 
         Raises
         ------
-        TypeError, ValueError : no such array, unknown fields, negative gains, white input
+        TypeError, ValueError
+            no such array, unknown fields, negative gains, white input
         """
         if instance("ensemble", ensemble, Ensemble).has_white_input:
             white = {**ensemble.input_std, **ensemble.parameter_input_std}

@@ -86,9 +86,12 @@ def echo_line(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as :func:`echo_state`
-    NoCriticalValue : no boundary within the bounds
-    ConvergenceError : no state was solved at any of the places
+    TypeError, ValueError, CapabilityError
+        as :func:`echo_state`
+    NoCriticalValue
+        no boundary within the bounds
+    ConvergenceError
+        no state was solved at any of the places
     """
     boundary, tell = _asked(ensemble, parameter, bounds, step, flow, method, n_sites, refine, rng, progress)
     with tell:

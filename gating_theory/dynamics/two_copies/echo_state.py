@@ -137,7 +137,8 @@ def echo_state(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as :func:`dmft`
+    TypeError, ValueError, CapabilityError
+        as :func:`dmft`
 
     Notes
     -----

@@ -140,10 +140,14 @@ def nngp_kernel(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments, shapes that do not go together
-    CapabilityError : a law of matrices whose fields are not known; "pairs" or "gates" where averages do not close
-    ConvergenceError : states grow without bounds
-    MemoryError : more would be needed than there is; said with both numbers
+    TypeError, ValueError
+        bad arguments, shapes that do not go together
+    CapabilityError
+        a law of matrices whose fields are not known; "pairs" or "gates" where averages do not close
+    ConvergenceError
+        states grow without bounds
+    MemoryError
+        more would be needed than there is; said with both numbers
 
     Examples
     --------

@@ -53,7 +53,8 @@ def pair_rates(ring: RingPair, state: PathState) -> tuple[float, np.ndarray]:
 
     Raises
     ------
-    ConvergenceError : the tangents' correlations did not settle
+    ConvergenceError
+        the tangents' correlations did not settle
     """
     few = _PairKernel(ring, state.spectra, 0)
     kappa, s = few.solve(_first(state.spectra), 0.0, 0.0, None)

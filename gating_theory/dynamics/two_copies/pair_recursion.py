@@ -67,8 +67,10 @@ def pair_moments(ensemble: Ensemble, drives: Drives, start: np.ndarray, tied: bo
 
     Raises
     ------
-    CapabilityError : the leak is not constant, functions have kinks or are too steep, site parameters are spread
-    MemoryError : tables of (R T)^2 numbers do not fit; :func:`pair_rows` needs a T-th of it
+    CapabilityError
+        the leak is not constant, functions have kinks or are too steep, site parameters are spread
+    MemoryError
+        tables of (R T)^2 numbers do not fit; :func:`pair_rows` needs a T-th of it
     """
     R, T = drives.n_copies, drives.n_steps
     names = ensemble.cell.message_names
@@ -120,7 +122,8 @@ def gated_rows(
 
     Raises
     ------
-    CapabilityError : leaks that depend on more than one moving field, several state variables, spreads of site parameters
+    CapabilityError
+        leaks that depend on more than one moving field, several state variables, spreads of site parameters
     """
     form = gated_form(ensemble, drives, n_paths)
     if form is None:

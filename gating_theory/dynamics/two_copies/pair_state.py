@@ -100,7 +100,8 @@ class PairState:
 
         Raises
         ------
-        ValueError : lags beyond the window or between the steps of a map
+        ValueError
+            lags beyond the window or between the steps of a map
         """
         wanted, messages = at_lags(lags, self.cross, self.copy.step, self.copy.flow)
         ensemble = self.ensemble

@@ -67,7 +67,8 @@ class SharedNetwork:
 
         Raises
         ------
-        ConvergenceError : the state is no longer finite
+        ConvergenceError
+            the state is no longer finite
         """
         cell, R, n, rng = self.cell, self.drives.n_copies, self.n, self._rng
         root = _root(covariance)

@@ -150,11 +150,13 @@ def correlation_transient(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments
+    TypeError, ValueError
+        bad arguments
     CapabilityError
         Laws of matrices without a dynamic mean field; "pairs" or "gates" where averages over pairs do not close, or functions
         are so steep that their series miss more than 1e-7 of a variance.
-    ConvergenceError : sampled networks run away
+    ConvergenceError
+        sampled networks run away
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "correlation_transient", "Network.sample and Network.run")
     n_steps, c0 = integer("n_steps", n_steps), real("c0", c0, low=-1.0, high=1.0)

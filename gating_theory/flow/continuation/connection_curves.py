@@ -141,8 +141,10 @@ def continue_homoclinic(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : the start is not on a curve
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        the start is not on a curve
     """
     if not isinstance(start, (Homoclinic, Heteroclinic)):
         raise TypeError(f"start must be a Homoclinic or a Heteroclinic, got {shown(start)}")

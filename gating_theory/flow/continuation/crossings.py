@@ -56,7 +56,8 @@ def crossing_directions(critical: Critical, size: float) -> np.ndarray:
 
     Raises
     ------
-    ConvergenceError : no curve but an isolated point
+    ConvergenceError
+        no curve but an isolated point
     """
     here, n = critical.at, len(critical.point) - 1
     left, _, right = np.linalg.svd(here.slopes)

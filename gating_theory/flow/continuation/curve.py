@@ -112,7 +112,8 @@ def newton_onto_curve(
 
     Raises
     ------
-    ConvergenceError : no convergence
+    ConvergenceError
+        no convergence
     """
     y, last = guess.copy(), np.inf
     for _ in range(iterations):

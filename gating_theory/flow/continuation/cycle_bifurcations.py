@@ -86,7 +86,8 @@ def refined(place: Place, kind: str) -> Bifurcation:
 
     Raises
     ------
-    ConvergenceError : there is none
+    ConvergenceError
+        there is none
     """
     coarse = _secant(place, kind)
     fine = _secant(coarse.regraded(int(_FINER * len(place.orbit.points))), kind)

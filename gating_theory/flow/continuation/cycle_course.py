@@ -162,7 +162,8 @@ class CycleCourse:
 
         Raises
         ------
-        ConvergenceError : the start is on no such curve
+        ConvergenceError
+            the start is on no such curve
         """
         chart = self._beginning(start)
         back = self._side(replace(chart, direction=-chart.direction))

@@ -214,7 +214,8 @@ def at_switch(bifurcation: Bifurcation, direction: int) -> Place:
 
     Raises
     ------
-    ConvergenceError : no cycle of the other branch close by
+    ConvergenceError
+        no cycle of the other branch close by
     """
     orbit = _orbit_of(bifurcation).resolving(_PART * LOCAL_ERROR)
     turns = 2 if bifurcation.kind == "period_doubling" else 1

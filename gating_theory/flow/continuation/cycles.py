@@ -152,8 +152,10 @@ def continue_cycle(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : not even the first cycle converges
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        not even the first cycle converges
     """
     instance("flow", flow, Flow)
     path = flow.along(path)

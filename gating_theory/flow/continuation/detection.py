@@ -97,7 +97,8 @@ class Span:
 
         Raises
         ------
-        ConvergenceError : the curve cannot be followed there, or two curves pass each other
+        ConvergenceError
+            the curve cannot be followed there, or two curves pass each other
         """
         a, b = self.tests(low)[kind], self.tests(high)[kind]
         at = low + (high - low) * a / (a - b)

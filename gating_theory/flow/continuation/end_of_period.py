@@ -24,8 +24,10 @@ def end_of_period(branch: CycleBranch) -> InfinitePeriod:
 
     Raises
     ------
-    TypeError : no CycleBranch
-    ValueError : the period does not grow to the end of the branch
+    TypeError
+        no CycleBranch
+    ValueError
+        the period does not grow to the end of the branch
     """
     instance("branch", branch, CycleBranch)
     if len(branch) < 3 or branch.periods[-1] < branch.periods[-3:].max():

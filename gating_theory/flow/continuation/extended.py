@@ -95,7 +95,8 @@ def critical_point(flow: Flow, path: Path, guess: np.ndarray, kind: str, *, step
 
     Raises
     ------
-    ConvergenceError : no such point near, or one at which the extended system is singular too
+    ConvergenceError
+        no such point near, or one at which the extended system is singular too
     """
     system = _branch(corank) if kind == "branch" else _fold if kind == "fold" else _eigenvalue(kind, step)
     point, n, last = guess.copy(), flow.dim, np.inf

@@ -162,8 +162,10 @@ def continue_fixed_point(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : no fixed point near ``state``
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        no fixed point near ``state``
     """
     instance("flow", flow, Flow)
     path = flow.along(path)
@@ -213,8 +215,10 @@ def other_branch(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed, another kind of bifurcation
-    ConvergenceError : the other branch is not found
+    TypeError, ValueError
+        arguments that are not allowed, another kind of bifurcation
+    ConvergenceError
+        the other branch is not found
     """
     instance("bifurcation", bifurcation, Bifurcation)
     instance("branch", branch, FixedPointBranch)

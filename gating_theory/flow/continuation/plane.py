@@ -132,8 +132,10 @@ def bifurcation_plane(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    CapabilityError : as by ``Flow.fixed_points``
+    TypeError, ValueError
+        arguments that are not allowed
+    CapabilityError
+        as by ``Flow.fixed_points``
     """
     instance("flow", flow, Flow)
     pair, limits = plane_of(flow, paths, bounds)

@@ -65,8 +65,10 @@ class Course:
 
         Raises
         ------
-        ConvergenceError : the start is on no such curve
-        CapabilityError : a crossing that does not persist
+        ConvergenceError
+            the start is on no such curve
+        CapabilityError
+            a crossing that does not persist
         """
         first, here = self._beginning(start)
         back = self._follow(OnCurve(first.u, -first.tangent, first.error), here)

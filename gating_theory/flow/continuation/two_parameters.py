@@ -159,11 +159,13 @@ def continue_bifurcation(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
+    TypeError, ValueError
+        arguments that are not allowed
     CapabilityError
         A pitchfork or transcritical point that does not persist in this plane: it does only where both parameters keep the
         symmetry, or the branch that is crossed.
-    ConvergenceError : the start is not on a curve of this kind
+    ConvergenceError
+        the start is not on a curve of this kind
 
     Notes
     -----

@@ -162,7 +162,8 @@ def attractors(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
+    TypeError, ValueError
+        arguments that are not allowed
     """
     instance("flow", flow, Flow)
     t_max = None if t_max is None else real("t_max", t_max, low=0.0, open_low=True)

@@ -209,7 +209,8 @@ def attractors_along(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
+    TypeError, ValueError
+        arguments that are not allowed
     """
     instance("flow", flow, Flow)
     path = flow.along(path)

@@ -67,8 +67,10 @@ def basin_intervals(flow: Flow, points: FlowFixedPoints | None = None) -> BasinI
 
     Raises
     ------
-    TypeError, CapabilityError : dim other than 1, and where ``Flow.fixed_points`` raises it
-    ConvergenceError : not all fixed points are found and typed: at a bifurcation
+    TypeError, CapabilityError
+        dim other than 1, and where ``Flow.fixed_points`` raises it
+    ConvergenceError
+        not all fixed points are found and typed: at a bifurcation
     """
     instance("flow", flow, Flow)
     if flow.dim != 1:

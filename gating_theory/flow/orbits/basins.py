@@ -63,7 +63,8 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed, a flow of other than two dimensions
+    TypeError, ValueError
+        arguments that are not allowed, a flow of other than two dimensions
     """
     instance("flow", flow, Flow)
     if flow.dim != 2:

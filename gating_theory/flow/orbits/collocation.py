@@ -318,7 +318,8 @@ def newton(
 
     Raises
     ------
-    ConvergenceError : no convergence, or a singular system
+    ConvergenceError
+        no convergence, or a singular system
     """
     from .condensation import CONVERGED, LEFT, SINGULAR, newton_iteration
 
@@ -384,7 +385,8 @@ def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
 
     Raises
     ------
-    ConvergenceError : the finest mesh allowed is not enough
+    ConvergenceError
+        the finest mesh allowed is not enough
 
     Notes
     -----

@@ -79,7 +79,8 @@ def rest_point(flow: Flow, guess: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    ConvergenceError : none there
+    ConvergenceError
+        none there
     """
     x = np.array(guess, dtype=float)
     change = np.full_like(x, np.inf)
@@ -237,7 +238,8 @@ def connect(
 
     Raises
     ------
-    ConvergenceError : no convergence, a singular system, or saddles whose manifolds do not meet at isolated parameters
+    ConvergenceError
+        no convergence, a singular system, or saddles whose manifolds do not meet at isolated parameters
     """
     last = np.inf
     for iteration in range(iterations):
@@ -346,7 +348,8 @@ def converged_connection(connection: Connection, path: Path, tol: float = _STILL
 
     Raises
     ------
-    ConvergenceError : no convergence, or the orbit moved far from the guess
+    ConvergenceError
+        no convergence, or the orbit moved far from the guess
     """
     n, guess = _INTERVALS, connection
     connection = connect(with_ends_at(connection, 1e-3, n), [path], tol=1e-6)

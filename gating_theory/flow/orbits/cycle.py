@@ -201,7 +201,8 @@ def cycle_from_orbit(flow: Flow, orbit: collocation.Orbit, tol: float = 1e-11) -
 
     Raises
     ------
-    ConvergenceError : it shrinks to a point, or does not converge
+    ConvergenceError
+        it shrinks to a point, or does not converge
     """
     before = np.ptp(orbit.points, axis=0).max()
     while True:
@@ -392,7 +393,8 @@ def limit_cycle(
 
     Raises
     ------
-    ConvergenceError : no such cycle
+    ConvergenceError
+        no such cycle
     """
     reason = "no near return"
     for count, loop in enumerate(_loops(flow, state, max_period, backward)):
@@ -449,8 +451,10 @@ def find_cycle(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
     """
     instance("flow", flow, Flow)
     start = real_array("start", start)

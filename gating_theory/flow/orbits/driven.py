@@ -158,7 +158,8 @@ def solve(
 
     Raises
     ------
-    ConvergenceError : the solver fails; ``estimate`` is its result so far
+    ConvergenceError
+        the solver fails; ``estimate`` is its result so far
     """
     from scipy.integrate import solve_ivp
 

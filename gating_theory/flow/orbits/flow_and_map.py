@@ -108,8 +108,10 @@ def flow_and_map(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    CapabilityError : the flow's fixed points cannot be searched (more than 3 units)
+    TypeError, ValueError
+        arguments that are not allowed
+    CapabilityError
+        the flow's fixed points cannot be searched (more than 3 units)
     """
     instance("flow", flow, Flow)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)

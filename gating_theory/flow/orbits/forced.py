@@ -133,8 +133,10 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    CapabilityError : the input is not periodic
+    TypeError, ValueError
+        arguments that are not allowed
+    CapabilityError
+        the input is not periodic
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)
@@ -217,9 +219,12 @@ def periodic_response(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    CapabilityError : the input is not periodic
-    ConvergenceError : Newton's method does not converge, or not to ``tol``; a multiplier is 1
+    TypeError, ValueError
+        arguments that are not allowed
+    CapabilityError
+        the input is not periodic
+    ConvergenceError
+        Newton's method does not converge, or not to ``tol``; a multiplier is 1
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)

@@ -118,8 +118,10 @@ class Homoclinic:
 
         Raises
         ------
-        TypeError, ValueError : arguments that are not allowed
-        ConvergenceError : there is no such cycle at some distance
+        TypeError, ValueError
+            arguments that are not allowed
+        ConvergenceError
+            there is no such cycle at some distance
         """
         distances = real_array("distances", distances)
         if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
@@ -237,7 +239,8 @@ def homoclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -> 
 
     Raises
     ------
-    ConvergenceError : none there
+    ConvergenceError
+        none there
     """
     found, error = converged_connection(guess, path)
     flow, saddle = found.flow, found.saddles[0]
@@ -269,7 +272,8 @@ def heteroclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -
 
     Raises
     ------
-    ConvergenceError : none there
+    ConvergenceError
+        none there
     """
     found, error = converged_connection(guess, path)
     first, last = found.saddles
@@ -365,8 +369,10 @@ def homoclinic(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed, or a bracket whose two ends share their fate
-    ConvergenceError : no such saddle there, its manifold does not come back, or no orbit connects it to itself
+    TypeError, ValueError
+        arguments that are not allowed, or a bracket whose two ends share their fate
+    ConvergenceError
+        no such saddle there, its manifold does not come back, or no orbit connects it to itself
     """
     search = _search(flow, path, bracket, side, t_max, tol, saddle=saddle)
     start = one_dimensional(search.middle, search.saddles[0])
@@ -417,7 +423,8 @@ def heteroclinic(
     TypeError, ValueError
         Arguments that are not allowed, one saddle given twice, a bracket whose ends share their fate, fixed points whose connection
         needs no parameter or more than one.
-    ConvergenceError : no fixed points there, the manifold does not come near, or no orbit connects them
+    ConvergenceError
+        no fixed points there, the manifold does not come near, or no orbit connects them
     """
     search = _search(flow, path, bracket, side, t_max, tol, from_saddle=from_saddle, to_saddle=to_saddle)
     middle, saddles = search.middle, search.saddles

@@ -208,8 +208,10 @@ def lyapunov_spectrum(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : the trajectory runs away, or the steps become too small to go on; ``estimate`` is the last state
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        the trajectory runs away, or the steps become too small to go on; ``estimate`` is the last state
 
     Examples
     --------

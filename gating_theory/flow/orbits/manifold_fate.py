@@ -77,7 +77,8 @@ def one_dimensional(flow: Flow, guess: np.ndarray, clock: int = 0, like: np.ndar
 
     Raises
     ------
-    ConvergenceError : no fixed point there, or none with such a manifold
+    ConvergenceError
+        no fixed point there, or none with such a manifold
     """
     x = rest_point(flow, guess)
     J = flow.jacobian(x)
@@ -166,8 +167,10 @@ def bisected_connection(
 
     Raises
     ------
-    ValueError : no branch has two fates; the text says what each of them does
-    ConvergenceError : its fate changes although it does not come near the saddle
+    ValueError
+        no branch has two fates; the text says what each of them does
+    ConvergenceError
+        its fate changes although it does not come near the saddle
     """
     low, high = bracket
 
@@ -213,7 +216,8 @@ def manifold_orbit(flow: Flow, origin: OneDimensional, target: OneDimensional, b
 
     Raises
     ------
-    ConvergenceError : it does not come near
+    ConvergenceError
+        it does not come near
     """
     _, time, near = _fate(flow, origin, target, branch, t_max)
     clock = origin.clock

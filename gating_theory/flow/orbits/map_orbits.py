@@ -147,7 +147,8 @@ def map_attractors(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
+    TypeError, ValueError
+        arguments that are not allowed
     """
     instance("flow", flow, Flow)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)

@@ -98,7 +98,8 @@ def cycles_beside(
 
     Raises
     ------
-    ConvergenceError : there is no such cycle at some distance
+    ConvergenceError
+        there is no such cycle at some distance
     """
     flow, saddle = loops[0].flow, loops[0].saddles[0]
     family = _Family(loops, path, value, len(loops) / rate)

@@ -141,8 +141,10 @@ def section_diagram(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : a trajectory runs away, or comes to rest before the first value has a crossing
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        a trajectory runs away, or comes to rest before the first value has a crossing
     """
     instance("flow", flow, Flow)
     along = flow.along(path)

@@ -184,8 +184,10 @@ def poincare_section(
 
     Raises
     ------
-    TypeError, ValueError : arguments that are not allowed
-    ConvergenceError : the trajectory runs away, or its steps become too small to go on
+    TypeError, ValueError
+        arguments that are not allowed
+    ConvergenceError
+        the trajectory runs away, or its steps become too small to go on
     """
     instance("flow", flow, Flow)
     start = real_array("start", start, largest=_AWAY)

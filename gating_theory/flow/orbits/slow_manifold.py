@@ -108,8 +108,10 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
 
     Raises
     ------
-    TypeError, ValueError : arguments out of range, a flow of one dimension
-    ConvergenceError : no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
+    TypeError, ValueError
+        arguments out of range, a flow of one dimension
+    ConvergenceError
+        no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
     """
     instance("flow", flow, Flow)
     if flow.dim < 2:

@@ -209,7 +209,8 @@ class MapEnclosure:
 
         Raises
         ------
-        CapabilityError : the range of Phi is not bounded
+        CapabilityError
+            the range of Phi is not bounded
         """
         everything = np.array([[-math.inf, math.inf]] * self.n)
         box = self.state_box(flat, everything, grade)[self.places]

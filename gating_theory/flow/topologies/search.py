@@ -131,7 +131,8 @@ def search_topologies(
 
     Raises
     ------
-    TypeError, ValueError : arguments out of range
+    TypeError, ValueError
+        arguments out of range
     """
     from ...cell.builtin import GRU
 
@@ -284,7 +285,8 @@ def simplify(flow: Flow) -> GRUFlow:
 
     Raises
     ------
-    TypeError, ValueError : another cell or size, a flow whose fixed points are not all decided
+    TypeError, ValueError
+        another cell or size, a flow whose fixed points are not all decided
     """
     from ...cell.builtin import GRU
 

@@ -124,8 +124,10 @@ def count_fixed_points(
 
     Raises
     ------
-    TypeError, ValueError : wrong shapes, values that are not finite
-    CapabilityError : as by ``Flow.fixed_points``
+    TypeError, ValueError
+        wrong shapes, values that are not finite
+    CapabilityError
+        as by ``Flow.fixed_points``
     """
     instance("cell", cell, Cell)
     matrices = real_array("matrices", matrices)

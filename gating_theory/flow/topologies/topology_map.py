@@ -196,8 +196,10 @@ def topology_map(
 
     Raises
     ------
-    TypeError, ValueError : no such path, other than two, values that are not finite or do not ascend, paths that share a parameter
-    CapabilityError : as by ``Flow.fixed_points``
+    TypeError, ValueError
+        no such path, other than two, values that are not finite or do not ascend, paths that share a parameter
+    CapabilityError
+        as by ``Flow.fixed_points``
     """
     instance("flow", flow, Flow)
     paths, (x, y) = _axes(flow, axes)

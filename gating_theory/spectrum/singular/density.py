@@ -64,7 +64,8 @@ class SingularDensity:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
 
         def values(solution, equations):
@@ -84,7 +85,8 @@ class SingularDensity:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
 
         def values(solution, equations):
@@ -134,7 +136,8 @@ def ends(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
     Raises
     ------
-    ValueError : ends that are negative, nan or not in order; shapes that do not broadcast
+    ValueError
+        ends that are negative, nan or not in order; shapes that do not broadcast
     """
     low, high = real_array("a", a), real_numbers("b", b)
     try:

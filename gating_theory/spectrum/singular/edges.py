@@ -85,7 +85,8 @@ class Edges:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree
+        ConvergenceError
+            the populations that are affordable do not agree
         """
         upper = lam.real + 1j * np.abs(lam.imag)
         if n_units is not None:
@@ -143,7 +144,8 @@ class Edges:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree
+        ConvergenceError
+            the populations that are affordable do not agree
         """
         if self.tail == 0.0:
             return self.first

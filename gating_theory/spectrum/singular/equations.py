@@ -76,7 +76,8 @@ class Equations:
 
         Raises
         ------
-        ConvergenceError : there is none at some eta
+        ConvergenceError
+            there is none at some eta
         """
         unknowns = self._first_guesses(eta) if start is None else self._unknowns(start.p, start.q)
         solved, logs, shares = self._from(eta, unknowns, 0 if start is not None else _PLAIN[0])

@@ -34,8 +34,10 @@ def regulator_slope(population: Population, lam: complex, tol: float = 1e-12) ->
 
     Raises
     ------
-    CapabilityError : several loops of messages, that do not feed one another both ways, are inside at once
-    ConvergenceError : the equations were not solved
+    CapabilityError
+        several loops of messages, that do not feed one another both ways, are inside at once
+    ConvergenceError
+        the equations were not solved
     """
     solution = population.solve(np.array([lam], dtype=complex), (), tol)
     x, theta = solution.x[0], solution.theta[0]

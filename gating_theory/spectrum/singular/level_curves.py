@@ -107,7 +107,8 @@ def pseudospectrum_curves(edges: Edges, boundary: Boundary, eps: float, n: int) 
 
     Raises
     ------
-    ConvergenceError : a piece was seen but not resolved, or the populations that are affordable do not agree
+    ConvergenceError
+        a piece was seen but not resolved, or the populations that are affordable do not agree
     """
 
     def inside(lam):

@@ -192,7 +192,8 @@ class ShiftedPopulations:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         if self.given:
             return at(self.of(tol))

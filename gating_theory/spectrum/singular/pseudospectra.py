@@ -85,8 +85,10 @@ class Pseudospectra:
 
         Raises
         ------
-        TypeError, ValueError : a shift that is no finite number
-        CapabilityError : the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
+        TypeError, ValueError
+            a shift that is no finite number
+        CapabilityError
+            the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
         """
         return SingularValues(self, shift)
 
@@ -116,9 +118,12 @@ class Pseudospectra:
 
         Raises
         ------
-        TypeError, ValueError : no finite numbers
-        CapabilityError : the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
-        ConvergenceError : as by ``SingularValues.smallest``
+        TypeError, ValueError
+            no finite numbers
+        CapabilityError
+            the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
+        ConvergenceError
+            as by ``SingularValues.smallest``
         """
         at = complex_array("lam", lam)
         self._require("singular values", "Spectrum.resolvent_norm", _INSTEAD)
@@ -147,9 +152,12 @@ class Pseudospectra:
 
         Raises
         ------
-        TypeError, ValueError : eps out of range
-        CapabilityError : the equations are not known to hold for the law of the matrices
-        ConvergenceError : a piece was seen but not resolved
+        TypeError, ValueError
+            eps out of range
+        CapabilityError
+            the equations are not known to hold for the law of the matrices
+        ConvergenceError
+            a piece was seen but not resolved
         """
         level, n = real("eps", eps, low=0.0, high=_LARGEST), integer("n", n, low=16)
         require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
@@ -167,7 +175,8 @@ class Pseudospectra:
 
         Raises
         ------
-        CapabilityError, ConvergenceError : as by :meth:`resolvent_norm`
+        CapabilityError, ConvergenceError
+            as by :meth:`resolvent_norm`
         """
         self._require("singular values", "Spectrum.numerical_abscissa", _INSTEAD)
         return numerical_abscissa(self.singular_edges)
@@ -184,7 +193,8 @@ class Pseudospectra:
 
         Raises
         ------
-        CapabilityError, ConvergenceError : as by :meth:`resolvent_norm`
+        CapabilityError, ConvergenceError
+            as by :meth:`resolvent_norm`
         """
         self._require("singular values", "Spectrum.kreiss", _INSTEAD)
         return kreiss_constant(self.singular_edges, self.radius())
@@ -205,8 +215,10 @@ class Pseudospectra:
 
         Raises
         ------
-        ValueError : lambda outside the support, where there are no eigenvalues
-        CapabilityError : several loops of messages are inside at once, or a law of matrices for which this is not known to hold
+        ValueError
+            lambda outside the support, where there are no eigenvalues
+        CapabilityError
+            several loops of messages are inside at once, or a law of matrices for which this is not known to hold
         """
         self._require("singular values", "Spectrum.overlap", _INSTEAD)
         at = complex_array("lam", lam)
@@ -227,8 +239,10 @@ class Pseudospectra:
 
         Raises
         ------
-        ValueError : lambda outside the support
-        CapabilityError : as by :meth:`overlap`
+        ValueError
+            lambda outside the support
+        CapabilityError
+            as by :meth:`overlap`
         """
         self._require("singular values", "Spectrum.smallest_singular_value", _INSTEAD)
         at = complex_number("lam", lam)

@@ -107,7 +107,8 @@ def selected(equations: AxisEquations, s: np.ndarray, scale: float, start: Selec
 
     Raises
     ------
-    ConvergenceError : a point could not be followed
+    ConvergenceError
+        a point could not be followed
     """
     L, v = s.size, equations.n_unknowns
     out = Selected(s, np.zeros((L, v), complex), np.zeros((L, v), complex), np.zeros(L, complex))

@@ -99,7 +99,8 @@ class SignedSites:
 
         Raises
         ------
-        ConvergenceError : the fold was not found
+        ConvergenceError
+            the fold was not found
         """
         s = self._end(0.0)[0] if tail == 0.0 else self._without_tail(tail)
         if not self.inverse:

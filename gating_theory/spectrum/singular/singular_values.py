@@ -85,8 +85,10 @@ class SingularValues:
 
     Raises
     ------
-    TypeError, ValueError : no Spectrum, a shift that is not finite
-    CapabilityError : the equations are not known to hold for the law of the matrices; low-rank parts
+    TypeError, ValueError
+        no Spectrum, a shift that is not finite
+    CapabilityError
+        the equations are not known to hold for the law of the matrices; low-rank parts
     """
 
     def __init__(self, spectrum: Any, shift: complex = 0.0) -> None:
@@ -133,7 +135,8 @@ class SingularValues:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree
+        ConvergenceError
+            the populations that are affordable do not agree
         """
         k = integer("k", k, low=1)
         require_memory(f"k = {k} moments", 8.0 * self.n_state * float(k) ** 2)
@@ -175,8 +178,10 @@ class SingularValues:
 
         Raises
         ------
-        ValueError : eta out of range
-        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        ValueError
+            eta out of range
+        ConvergenceError
+            the populations that are affordable do not agree, or the equations were not solved
         """
         given = real_array("eta", eta)
         scale = self._scale
@@ -230,8 +235,10 @@ class SingularValues:
 
         Raises
         ------
-        ValueError : s negative or not finite
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ValueError
+            s negative or not finite
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         given = real_array("s", s)
         if (given < 0.0).any():
@@ -260,8 +267,10 @@ class SingularValues:
 
         Raises
         ------
-        ValueError : ends that are negative, nan or not in order; shapes that do not broadcast
-        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        ValueError
+            ends that are negative, nan or not in order; shapes that do not broadcast
+        ConvergenceError
+            the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         low, high = ends(a, b)
         tol = real("tol", tol, low=1e-8, high=1.0)
@@ -284,7 +293,8 @@ class SingularValues:
 
         Raises
         ------
-        ConvergenceError : the populations that are affordable do not agree
+        ConvergenceError
+            the populations that are affordable do not agree
         """
         known = np.inf
         for sites in self._populations.finer():
@@ -321,8 +331,10 @@ class SingularValues:
 
         Raises
         ------
-        TypeError, ValueError : no integer, less than 2
-        ConvergenceError : the populations that are affordable do not agree; the words say what the tail does
+        TypeError, ValueError
+            no integer, less than 2
+        ConvergenceError
+            the populations that are affordable do not agree; the words say what the tail does
         """
         return self._edge(True, n_units)
 
@@ -340,7 +352,8 @@ class SingularValues:
 
         Raises
         ------
-        TypeError, ValueError, ConvergenceError : as by :meth:`largest`
+        TypeError, ValueError, ConvergenceError
+            as by :meth:`largest`
         """
         return self._edge(False, n_units)
 

@@ -87,7 +87,8 @@ class SmallestSingularValue:
 
         Raises
         ------
-        ValueError : p out of range
+        ValueError
+            p out of range
         """
         share = shares("p", p)
         action = -np.log1p(-share)
