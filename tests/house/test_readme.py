@@ -107,6 +107,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "diagnose",
         "figures",
         "portrait",
+        "explore",
     }
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
