@@ -182,9 +182,7 @@ def cycles_of(view: FlowView) -> CyclesFound:
     return CyclesFound(tuple(out))
 
 
-def traced(
-    flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None
-) -> tuple[np.ndarray, ...]:
+def traced(flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """Trajectories from many starts as curves, for 200 units of time: until they rest, leave the square, or are long enough.
 
     Parameters

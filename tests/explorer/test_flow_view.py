@@ -29,8 +29,10 @@ def test_the_python_of_a_view_makes_its_flow(view):
     exec("\n".join(lines[:3]), made)
     assert made["flow"] == view.flow()
     assert FlowView.from_flow(made["flow"], view.starts) == view
-    assert f"for start in {[list(start) for start in view.starts]}:" in lines or not view.starts or any(
-        start == int(start) for pair in view.starts for start in pair
+    assert (
+        f"for start in {[list(start) for start in view.starts]}:" in lines
+        or not view.starts
+        or any(start == int(start) for pair in view.starts for start in pair)
     )
 
 
