@@ -100,6 +100,16 @@ class Diagnosis:
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at, with the gains and laws of the random part
     shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> report = gt.diagnose(net, n_states=2)
+    >>> report.status.code, report.eigenvalues.shape
+    ('ok', (2, 20))
+    >>> report.lyapunov < 0
+    True
     """
 
     source: str
