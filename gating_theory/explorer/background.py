@@ -1,10 +1,10 @@
 """Work outside the server: processes that calculate what pages show, so that a page never waits.
 
-A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that can be
-pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under a key of its own, and under a key only the
-latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its next
-piece, or, if that takes longer than ``patience``, with its process. Keys take turns. A process that dies says so to the page whose task it was
-doing, and the next task finds a new one.
+A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that
+can be pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under keys of its own, and under a
+key only the latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its
+next piece, or where it calls ``stay_wanted``, or, if that takes longer than ``patience``, with its process. Keys take turns. A
+process that dies says so to the page whose task it was doing, and the next task finds a new one.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Answer:
 
     Attributes
     ----------
-    code : "piece" (``value`` is what the task yielded), "done" (all pieces have come), "failed" (``value`` is the text of an error of
-        the calculation; no more comes) or "crashed" (``value`` says how the process ended; no more comes)
+    code : "piece", "done", "failed" or "crashed"
+        ``value`` is what the task yielded; nothing, all pieces have come; the text of an error of the calculation; how the process
+        ended. Only after a piece more comes.
     value : what was yielded, a text, or None
     """
 

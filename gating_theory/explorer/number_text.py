@@ -51,18 +51,11 @@ class NumberText:
             return
         state = self.state
         for message, value in state.moments.items():
-            words = "second moment of this message over units; 0 at the zero state" if not value else "its second moment over units"
-            yield (
-                f"E ({escape(message)})²" if "*" in message else f"E {escape(message)}²",
-                _number(f"moment {message}", value),
-                words,
-            )
+            name = f"({message})" if "*" in message else message
+            yield f"E {escape(name)}²", _number(f"moment {message}", value), "mean square of this message over units"
         rate = math.log(state.radius) if state.radius > 0.0 else -math.inf
         yield "spectral radius", _number("radius", state.radius), f"largest |λ|: {_rate(rate)}"
-        stable = (
-            "below 1: stable" if state.abscissa < 1.0 else "not below 1: small changes grow" if state.abscissa > 1.0 else "at 1"
-        )
-        yield "abscissa", _number("abscissa", state.abscissa), f"largest Re λ, {stable}"
+        yield "abscissa", _number("abscissa", state.abscissa), f"largest Re λ: {_stable(state.abscissa)}"
         if self.view.cell in _FLOWS:
             words = "per unit of time, of the flow ds/dt = F − s: abscissa − 1. Steps below are those of Euler's map of step 1"
             yield "growth rate", _number("rate", state.abscissa - 1.0), words
@@ -122,6 +115,10 @@ def _line_text(name, piece, done):
 def _number(name, value, code=""):
     """Digits that one reads; all digits for programs."""
     return f'<span class="number {code}" data-name="{escape(name)}" data-value="{value!r}">{value:.6g}</span>'
+
+
+def _stable(abscissa):
+    return "below 1, small changes decay" if abscissa < 1.0 else "above 1, small changes grow" if abscissa > 1.0 else "at 1"
 
 
 def _rate(rate):

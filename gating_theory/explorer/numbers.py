@@ -1,7 +1,7 @@
 """The numbers of a view, in pieces: what follows a slider at once, and what comes once it rests.
 
-Tasks are generators, for ``background.py``. The kinds of pieces are classes; a part that cannot be computed is a ``Missing`` with the
-reason in words, and what does not depend on it comes all the same. What is asked for twice is kept.
+Tasks are generators, for ``background.py``. The kinds of pieces are classes; a part that cannot be computed is a ``Missing`` with
+the reason in words, and what does not depend on it comes all the same. What is asked for twice is kept.
 """
 
 from __future__ import annotations

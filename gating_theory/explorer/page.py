@@ -26,13 +26,11 @@ th, td { padding: .12rem .7rem .12rem 0; vertical-align: baseline } td:last-chil
 .number { font-variant-numeric: tabular-nums; font-weight: 600 }
 """
 _CODE = ":host { overflow-x: auto; display: block } pre { font: 12.5px/1.45 ui-monospace, monospace; margin: 0 }"
-_NOTES = (
-    "p { margin: .15rem 0; color: #5b6b77; font-size: 13.5px } p.missing { color: #a33b00 } p.missing::before { content: '⚠ ' }"
-)
+_NOTES = "p { margin: .15rem 0; color: #5b6b77; font-size: 13.5px } p.missing { color: #a33b00 }"
 _COPY = """
 const done = () => { button.label = "copied"; setTimeout(() => { button.label = "copy" }, 1500) }
-const old = () => { const area = document.createElement("textarea"); area.value = code.text; document.body.append(area); area.select();
-  document.execCommand("copy"); area.remove(); done() }
+const old = () => { const area = document.createElement("textarea"); area.value = code.text; document.body.append(area)
+  area.select(); document.execCommand("copy"); area.remove(); done() }
 navigator.clipboard ? navigator.clipboard.writeText(code.text).then(done, old) : old()
 """
 _FOLLOW = 'history.replaceState(null, "", "?" + link.text)'
@@ -48,7 +46,7 @@ _PICTURES = (
     {
         "title": "Spectrum",
         "roots": "spectrum what sample",
-        "note": "Eigenvalues λ of the Jacobian of one step. Line: the boundary in theory, N → ∞. Dots: one network. Dashed: |λ| = 1.",
+        "note": "Eigenvalues λ of the Jacobian of one step. Line: boundary in theory, N → ∞. Dots: one network. Dashed: |λ| = 1.",
     },
     {
         "title": "Phase diagram",
@@ -57,7 +55,7 @@ _PICTURES = (
     },
     {"title": "Timescales", "roots": "timescales tau"},
     {"title": "Gradients", "roots": "growth steps"},
-    {"title": "The Python of this view", "roots": "code copy link", "class": "wide"},
+    {"title": "The Python of this view", "roots": "code copy anchor link", "class": "wide"},
 )
 
 
@@ -85,10 +83,11 @@ class _NetworkPage:
         self.controls, self.pictures = Controls(self.change), Pictures(self._dragged)
         wide = {"sizing_mode": "stretch_width"}
         self.numbers = Div(name="numbers", stylesheets=[_NUMBERS], **wide)
-        self.messages = Div(name="messages", stylesheets=[_NOTES], **wide)
+        self.messages = Div(name="messages", visible=False, stylesheets=[_NOTES], **wide)
         self.plane_notes = Div(name="plane_notes", stylesheets=[_NOTES], **wide)
         self.code = PreText(name="code", stylesheets=[_CODE], **wide)
         self.link = Div(name="link", visible=False)
+        self.anchor = Div(name="anchor", stylesheets=[_NOTES], **wide)
         self.copy = Button(name="copy", label="copy", width=90)
         self.copy.js_on_click(CustomJS(args={"code": self.code, "button": self.copy}, code=_COPY))
         self.link.js_on_change("text", CustomJS(args={"link": self.link}, code=_FOLLOW))
@@ -97,7 +96,7 @@ class _NetworkPage:
         self._open = True
 
     def roots(self):
-        own = [self.numbers, self.messages, self.plane_notes, self.code, self.copy, self.link]
+        own = [self.numbers, self.messages, self.plane_notes, self.code, self.copy, self.link, self.anchor]
         return [*self.controls.roots(), *self.pictures.roots(), *own]
 
     def begin(self):
@@ -126,10 +125,12 @@ class _NetworkPage:
             return
         self._view, self._text = view, NumberText(view)
         self._missing.clear()
+        self._say()
         self.controls.show(view)
         self.pictures.follow(view)
         self.code.text = view.code()
         self.link.text = view.query()
+        self.anchor.text = f'<p><a href="?{escape(view.query())}">Permanent link to this view</a>, also in the address above.</p>'
         self._ask("fast", "at once", numbers.at_once, view)
         for name in ("timescales", "density", "network"):
             self._background["slow"].forget((self._session, name))
@@ -200,13 +201,16 @@ class _NetworkPage:
         elif isinstance(piece, numbers.State):
             self.controls.solutions(piece.solutions)
         if lane == "lines":
-            self._line_notes[getattr(piece, "name", None) or piece.part] = piece
+            name = piece.part if isinstance(piece, numbers.Missing) else piece.name
+            self._line_notes[name] = piece
+            self.pictures.plane.stale(False, name)
             self._say_lines()
         self._text.add(piece)
         self.numbers.text = self._text.html()
 
     def _say(self):
-        self.messages.text = "".join(f'<p class="missing">{escape(text)}</p>' for text in self._missing.values())
+        text = "".join(f'<p class="missing">{escape(text)}</p>' for text in self._missing.values())
+        self.messages.update(text=text, visible=bool(text))
 
     def _say_lines(self):
         self.plane_notes.text = lines_html(self._view, self._line_notes, self._plane_done)

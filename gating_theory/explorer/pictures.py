@@ -222,21 +222,20 @@ class _Plane:
         self._lines = {name: _empty("xs", "ys") for name in LINES}
         self._points = {name: () for name in LINES}
         self._special = _empty("x", "y", "kind")
-        drawn = [
-            self.figure.multi_line("xs", "ys", source=source, color=LINE_COLOURS[name], line_width=2)
+        drawn = {
+            name: self.figure.multi_line("xs", "ys", source=source, color=LINE_COLOURS[name], line_width=2)
             for name, source in self._lines.items()
-        ]
+        }
         self.figure.scatter("x", "y", source=self._special, marker="square", size=6, color="white", line_color=BLACK)
         self.dot = ColumnDataSource({"x": [0.5], "y": [0.5]})
-        dot = self.figure.scatter(
-            "x", "y", source=self.dot, size=15, color=ORANGE, line_color=BLACK, line_width=1.5, level="overlay"
-        )
+        style = {"size": 15, "color": ORANGE, "line_color": BLACK, "line_width": 1.5, "level": "overlay"}
+        dot = self.figure.scatter("x", "y", source=self.dot, **style)
         # a selected dot looks as it does
         dot.nonselection_glyph = None
         tool = PointDrawTool(renderers=[dot], num_objects=1, add=True)
         self.figure.add_tools(tool)
         self.figure.toolbar.active_tap = tool
-        self._curves = drawn
+        self._drawn = drawn
 
     def follow(self, view):
         for axis, path, range_, bounds in (
@@ -251,10 +250,10 @@ class _Plane:
         for name in set(LINES) - set(view.lines):
             self.line(Line(name, (), (), ""))
 
-    def stale(self, old):
-        """Whether the lines are those of another plane."""
-        for drawn in self._curves:
-            drawn.glyph.line_alpha = 0.3 if old else 1.0
+    def stale(self, old, *names):
+        """Whether lines, all or those of these names, are those of another plane."""
+        for name in names or self._drawn:
+            self._drawn[name].glyph.line_alpha = 0.3 if old else 1.0
 
     def line(self, piece):
         source = self._lines[piece.name]

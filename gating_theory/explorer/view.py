@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -42,7 +42,8 @@ class View:
     Attributes
     ----------
     cell : str, of a built-in cell
-    values : tuple of (path, float), the hyperparameters that are not at their default, such as ("gain.h", 4.0), in the ensemble's order
+    values : tuple of (path, float)
+        The hyperparameters that are not at their default, such as ("gain.h", 4.0), in the ensemble's order.
     matrices : "iid", "orthogonal" or "stack"
     solution : "active" (the largest moments), "zero", or a number, "0" being the one of the smallest moments
     tau : float, steps of the slow fraction
@@ -246,7 +247,7 @@ def rounded(value: float, low: float, high: float) -> float:
     return round(min(max(value, low), high), digits) + 0.0
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bare(name):
     return Ensemble(getattr(builtin, name))
 
