@@ -1,10 +1,10 @@
 """Work outside the server: processes that calculate what pages show, so that a page never waits.
 
-A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that can be
-pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under a key of its own, and under a key only the
-latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its next
-piece, or, if that takes longer than ``patience``, with its process. Keys take turns. A process that dies says so to the page whose task it was
-doing, and the next task finds a new one.
+A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that
+can be pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under keys of its own, and under a
+key only the latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its
+next piece, or where it calls ``stay_wanted``, or, if that takes longer than ``patience``, with its process. Keys take turns. A
+process that dies says so to the page whose task it was doing, and the next task finds a new one.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Answer:
 
     Attributes
     ----------
-    code : "piece" (``value`` is what the task yielded), "done" (all pieces have come), "failed" (``value`` is the text of an error of
-        the calculation; no more comes) or "crashed" (``value`` says how the process ended; no more comes)
+    code : "piece", "done", "failed" or "crashed"
+        ``value`` is what the task yielded; nothing, all pieces have come; the text of an error of the calculation; how the process
+        ended. Only after a piece more comes.
     value : what was yielded, a text, or None
     """
 
@@ -56,7 +57,7 @@ class _Asked:
 
 
 class Lane:
-    """One process for tasks, and a thread that feeds it; both begin with the first task.
+    """One process for tasks, and a thread that feeds it; both begin with the first task, or with :meth:`begin`.
 
     Parameters
     ----------
@@ -111,6 +112,10 @@ class Lane:
             if self._running is not None and self._running.key == key:
                 self._wanted = False
             self._change.notify_all()
+
+    def begin(self) -> None:
+        """Start the process, so that the first task need not wait for it."""
+        self.ask(("", "begin"), _nothing, tell=lambda answer: None)
 
     def keys(self) -> list[Hashable]:
         """Whose tasks wait or run."""
@@ -222,6 +227,11 @@ class Background:
     def __getitem__(self, name: str) -> Lane:
         return self.lanes[name]
 
+    def begin(self) -> None:
+        """Start the processes, so that the first tasks need not wait for them."""
+        for lane in self.lanes.values():
+            lane.begin()
+
     def forget(self, session: Hashable) -> None:
         """A page has gone: keys are tuples that begin with the session."""
         for lane in self.lanes.values():
@@ -249,6 +259,14 @@ def stay_wanted() -> None:
     """For tasks, in the midst of a piece that takes long: the task ends here if nobody wants it any more."""
     if _feeder is not None and _feeder.poll():
         raise _GivenUpError
+
+
+def _nothing():
+    """A task that imports what calculates."""
+    from ..mean_field import fixed_points
+    from ..spectrum import spectrum
+
+    yield fixed_points.__name__, spectrum.__name__
 
 
 def _serve(connection):
