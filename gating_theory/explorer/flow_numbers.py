@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,19 @@ from ..flow.orbits.trajectories import advance
 from ..flow.proof.fixed_points import FlowFixedPoints
 from .flow_view import FlowView
 
-__all__ = ["CyclesFound", "FlowCycle", "Portrait", "Separatrices", "cycles_of", "portrait", "separatrices_of", "thinned", "traced"]
+__all__ = [
+    "CyclesFound",
+    "FlowCycle",
+    "Portrait",
+    "Separatrices",
+    "at_once",
+    "at_rest",
+    "cycles_of",
+    "portrait",
+    "separatrices_of",
+    "thinned",
+    "traced",
+]
 
 #: Grid of the nullclines; streamlets along each axis, the length of one and its steps.
 _NULLCLINES, _STREAMLETS, _LENGTH, _STEPS = 120, 15, 0.11, 6
@@ -182,9 +195,28 @@ def cycles_of(view: FlowView) -> CyclesFound:
     return CyclesFound(tuple(out))
 
 
-def traced(
-    flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None
-) -> tuple[np.ndarray, ...]:
+def at_once(view: FlowView) -> Iterator[Portrait]:
+    """What follows a slider: the portrait.
+
+    Parameters
+    ----------
+    view : FlowView
+    """
+    yield portrait(view)
+
+
+def at_rest(view: FlowView) -> Iterator[Separatrices | CyclesFound]:
+    """What comes when the sliders rest: separatrices, then cycles.
+
+    Parameters
+    ----------
+    view : FlowView
+    """
+    yield separatrices_of(view)
+    yield cycles_of(view)
+
+
+def traced(flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """Trajectories from many starts as curves, for 200 units of time: until they rest, leave the square, or are long enough.
 
     Parameters
