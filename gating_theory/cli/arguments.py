@@ -210,6 +210,7 @@ def _derive(p):
     p.add_argument(
         "--cell", type=_cell_name, metavar="CELL", help=f"print definition and derivatives of a cell as LaTeX instead: {_CELL}"
     )
+    p.add_argument("--pages", type=Path, metavar="DIR", help="write all proofs as pages of the site, one for each cell")
     p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
     p.add_argument("--json", action="store_true", help="print JSON")
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..running.workers import end_with_parent
 
-__all__ = ["Answer", "Background", "Lane"]
+__all__ = ["Answer", "Background", "Lane", "stay_wanted"]
 
 #: Seconds that a task which nobody wants any more may take for its present piece before its process is ended.
 _PATIENCE = 3.0
@@ -237,9 +237,24 @@ class Background:
 
 # --- the process
 
+#: In a process that works: what it is fed by.
+_feeder: Connection | None = None
+
+
+class _GivenUpError(Exception):
+    """Nobody wants the task any more."""
+
+
+def stay_wanted() -> None:
+    """For tasks, in the midst of a piece that takes long: the task ends here if nobody wants it any more."""
+    if _feeder is not None and _feeder.poll():
+        raise _GivenUpError
+
 
 def _serve(connection):
     """Do what comes through the connection until it closes."""
+    global _feeder
+    _feeder = connection
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C goes to all processes of a terminal: the server ends this one
     end_with_parent()
     from ..running.blas import single_blas_thread
@@ -262,8 +277,8 @@ def _done(connection, task, arguments):
             return answer
         connection.send(answer)
         if connection.poll():
-            connection.recv()  # "drop": nothing else comes while a task runs
             pieces.close()
+            break
     return Answer("done")
 
 
@@ -271,6 +286,8 @@ def _answers(task, arguments):
     try:
         for piece in task(*arguments):
             yield Answer("piece", piece)
+    except _GivenUpError:
+        return
     except _EXPECTED as error:
         yield Answer("failed", str(error))
     except Exception as error:
