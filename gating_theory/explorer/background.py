@@ -56,7 +56,7 @@ class _Asked:
 
 
 class Lane:
-    """One process for tasks, and a thread that feeds it; both begin with the first task.
+    """One process for tasks, and a thread that feeds it; both begin with the first task, or with :meth:`begin`.
 
     Parameters
     ----------
@@ -111,6 +111,10 @@ class Lane:
             if self._running is not None and self._running.key == key:
                 self._wanted = False
             self._change.notify_all()
+
+    def begin(self) -> None:
+        """Start the process, so that the first task need not wait for it."""
+        self.ask(("", "begin"), _nothing, tell=lambda answer: None)
 
     def keys(self) -> list[Hashable]:
         """Whose tasks wait or run."""
@@ -222,6 +226,11 @@ class Background:
     def __getitem__(self, name: str) -> Lane:
         return self.lanes[name]
 
+    def begin(self) -> None:
+        """Start the processes, so that the first tasks need not wait for them."""
+        for lane in self.lanes.values():
+            lane.begin()
+
     def forget(self, session: Hashable) -> None:
         """A page has gone: keys are tuples that begin with the session."""
         for lane in self.lanes.values():
@@ -249,6 +258,14 @@ def stay_wanted() -> None:
     """For tasks, in the midst of a piece that takes long: the task ends here if nobody wants it any more."""
     if _feeder is not None and _feeder.poll():
         raise _GivenUpError
+
+
+def _nothing():
+    """A task that imports what calculates."""
+    from ..mean_field import fixed_points
+    from ..spectrum import spectrum
+
+    yield fixed_points.__name__, spectrum.__name__
 
 
 def _serve(connection):

@@ -50,12 +50,12 @@ class _FlowPage:
         self.shown: Portrait | None = None
         self.cycles: CyclesFound | None = None
         self.failed = ""
-        self.setting, self.timer = False, None
+        self.open, self.setting, self.timer = True, False, None
         self.presets = {name: view for group in presets().values() for name, view in group.items()}
         self._make()
         document.title = "Two units: gating_theory explorer"
         document.template = frame("/flow", self._control_panels(), self._picture_panels())
-        document.on_session_destroyed(lambda context: background.forget(self.key[0]))
+        document.on_session_destroyed(lambda context: self._close())
         self._follow(self.view, weights=True, fresh=True)
 
     # --- models
@@ -175,10 +175,15 @@ class _FlowPage:
         self.background["slow"].ask(self.key, at_rest, self.view, tell=self._teller(self.view))
 
     def _teller(self, view):
-        def tell(answer):
-            self.document.add_next_tick_callback(partial(self._told, view, answer))
+        def tell(answer):  # in a thread of a lane
+            if self.open:
+                self.document.add_next_tick_callback(partial(self._told, view, answer))
 
         return tell
+
+    def _close(self):
+        self.open = False
+        self.background.forget(self.key[0])
 
     def _told(self, view: FlowView, answer: Answer):
         if view.values != self.view.values:

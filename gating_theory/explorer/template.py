@@ -30,6 +30,7 @@ main > .controls { display: grid; gap: .8rem; align-content: start; min-width: 0
 .panel summary { cursor: pointer }
 .panel details + details { border-top: 1px solid var(--line); padding-top: .45rem; margin-top: .45rem }
 .panel p.note { color: var(--soft); font-size: .85rem; margin: .2rem 0 0 }
+@media (min-width: 821px) { main > .controls { position: sticky; top: .8rem; max-height: calc(100vh - 1.6rem); overflow-y: auto } }
 @media (max-width: 820px) { main { grid-template-columns: minmax(0, 1fr); padding: .5rem; gap: .5rem } .panel { padding: .5rem }
   main:has(.first) > * { display: contents !important } .panel.first { order: -1 } }
 @media (max-width: 820px) and (min-height: 700px) { .panel.first { position: sticky; top: 0; z-index: 1 }

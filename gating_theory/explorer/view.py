@@ -14,7 +14,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS, LARGEST, kind_of
 from ..support.checks import choice, integer, meant, real, shown
 
-__all__ = ["LINES", "MATRICES", "START", "View", "written"]
+__all__ = ["LINES", "MATRICES", "START", "View", "rounded", "written"]
 
 #: Laws of matrices that a page offers.
 MATRICES = ("iid", "orthogonal", "stack")
@@ -233,6 +233,17 @@ class View:
 def written(value: float) -> str:
     """A number in its shortest text that is read as the same number: "4", "0.1", "1e-07"."""
     return repr(float(value)).removesuffix(".0")
+
+
+def rounded(value: float, low: float, high: float) -> float:
+    """A number between two others, as exactly as a pixel of a picture is wide.
+
+    Parameters
+    ----------
+    value, low, high : float
+    """
+    digits = 3 - math.floor(math.log10(high - low))
+    return round(min(max(value, low), high), digits) + 0.0
 
 
 @lru_cache(maxsize=None)
