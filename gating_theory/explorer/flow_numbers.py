@@ -273,21 +273,23 @@ def _length(good):
     return int(good.argmin()) if not good.all() else len(good)
 
 
-def thinned(curve: np.ndarray) -> np.ndarray:
-    """A curve (m, 2) without points that lie on the chord of their neighbours: within 1e-3 of what it was.
+def thinned(curve: np.ndarray, height: float = _CHORD) -> np.ndarray:
+    """A curve (m, 2) without points that lie on the chord of their neighbours.
 
     Parameters
     ----------
     curve : (m, 2) array
+    height : float
+        Of what goes above its chord, in each of six passes.
     """
     for first in (1, 2) * _PASSES:
         middle = np.arange(first, len(curve) - 1, 2)
         along, off = curve[middle + 1] - curve[middle - 1], curve[middle] - curve[middle - 1]
         length = np.linalg.norm(along, axis=1)
-        height = np.abs(along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]) / np.maximum(length, 1e-300)
+        above = np.abs(along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]) / np.maximum(length, 1e-300)
         # no long chords, and no points that turn back
         inside = (np.sum(along * off, axis=1) >= 0.0) & (np.sum(off**2, axis=1) <= length**2) & (length < _LONGEST_CHORD)
-        curve = np.delete(curve, middle[(height < _CHORD) & inside], axis=0)
+        curve = np.delete(curve, middle[(above < height) & inside], axis=0)
     return curve
 
 

@@ -41,7 +41,8 @@ class FlowPicture:
 
     Parameters
     ----------
-    clicked : callable(x, y), told where somebody clicks
+    clicked : callable(x, y), optional
+        Told where somebody clicks.
     """
 
     #: What can be shown or not: (words, names of curves).
@@ -69,7 +70,7 @@ class FlowPicture:
         )
     )
 
-    def __init__(self, clicked: Callable[[float, float], Any]) -> None:
+    def __init__(self, clicked: Callable[[float, float], Any] | None = None) -> None:
         from bokeh.events import Tap
         from bokeh.models import ColumnDataSource, HoverTool
         from bokeh.plotting import figure
@@ -101,7 +102,8 @@ class FlowPicture:
         points = [self.renderers[kind] for kind in _POINTS]
         tips = [("", "@label"), ("at", "@x{0.0000}, @y{0.0000}"), ("eigenvalues", "@eigenvalues")]
         self.figure.add_tools(HoverTool(renderers=points, tooltips=tips, visible=False))
-        self.figure.on_event(Tap, lambda event: clicked(event.x, event.y))
+        if clicked is not None:
+            self.figure.on_event(Tap, lambda event: clicked(event.x, event.y))
 
     def show_portrait(self, shown: Portrait, starts: Sequence[tuple[float, float]]) -> None:
         """Fixed points, nullclines, the field and trajectories.
