@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gating_theory import flow
-from gating_theory.explorer.flow_view import MATRICES, PARAMETERS, FlowView, presets
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gating_theory import flow
+from gating_theory.explorer.flow_view import MATRICES, PARAMETERS, FlowView, presets
 
 numbers = st.one_of(st.integers(-100, 100).map(float), st.floats(-100.0, 100.0))
 states = st.floats(-1.0, 1.0)
