@@ -60,7 +60,7 @@ def _together(cells):
     lines = [
         *["Built-in cells", "==============", ""],
         "The equations are printed from the cells: these are the ones that are solved. A gate at 1 keeps the old state, as in",
-        "PyTorch (MGU: at 0). :math:`U` are the recurrent matrices, :math:`\\sigma` the logistic function; a prime is the next step.",
+        "PyTorch (MGU: at 0). :math:`U` are recurrent matrices, :math:`\\sigma` is the logistic function, a prime the next step.",
         "",
     ]
     for one in cells:
