@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pickle import PickleError
 from typing import Any
 
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
@@ -138,8 +139,10 @@ class Lane:
         while (asked := self._next()) is not None:
             try:
                 last = self._do(asked)
-            except (EOFError, OSError) as error:
-                last = self._crashed(error)
+            except (EOFError, OSError):
+                last = self._crashed()
+            except (AttributeError, TypeError, PickleError) as error:
+                last = Answer("failed", f"the task cannot be sent: {type(error).__name__}: {error}")
             with self._change:
                 wanted, self._running = self._wanted, None
             if wanted:
@@ -176,7 +179,7 @@ class Lane:
                 connection.send(("drop", None, ()))
                 told_off, deadline = True, self.patience
 
-    def _crashed(self, error):
+    def _crashed(self):
         process = self._process
         if process is not None:
             process.join(_GRACE)
@@ -293,7 +296,10 @@ def _done(connection, task, arguments):
     for answer in pieces:
         if answer.code != "piece":
             return answer
-        connection.send(answer)
+        try:
+            connection.send(answer)
+        except (AttributeError, TypeError, PickleError) as error:
+            return Answer("failed", f"a piece cannot be sent: {type(error).__name__}: {error}")
         if connection.poll():
             pieces.close()
             break
