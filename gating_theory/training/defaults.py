@@ -40,7 +40,7 @@ def defaults(n_steps: int = 100) -> InitialisationTable:
     --------
     >>> import gating_theory as gt
     >>> table = gt.defaults()
-    >>> round(table["keras LSTM"].tau, 3)
+    >>> print(round(table["keras LSTM"].tau, 3))
     6.434
     """
     return compare_initialisations(_initialisations(), n_steps)

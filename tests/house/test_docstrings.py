@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import sympy
+from docstring_checks import markup, parsed, wrong_lists, wrong_markup
+from faces import members, objects
 
 import gating_theory as gt
 
@@ -175,3 +177,97 @@ def test_tests_say_what_they_prove():
     """The line that is printed of a slow test without a docstring of its own is that of its file."""
     files = [path for path in Path(__file__).parents[1].rglob("test_*.py")]
     assert not [path.name for path in files if not path.read_text(encoding="utf-8").startswith('"""')] and len(files) > 100
+
+
+#: Chapters whose docstrings are being rewritten: these checks do not hold there yet.
+LEFT = {
+    *("cell", "ensemble", "mean_field", "spectrum", "dynamics", "counting", "networks", "gradients"),
+    *("sweeps", "lines", "interop", "training", "flow", "plotting", "validation", "results", "errors", "support"),
+}
+
+
+def _asked():
+    """What users import, with the members of classes, but built-in cells: their texts are made from their equations."""
+    chosen = [entry for entry in objects().values() if entry.chapter not in LEFT]
+    return [d for entry in chosen for d in [entry, *members(entry.name)] if not isinstance(d.thing, gt.Cell)]
+
+
+def test_sections_are_numpydocs_and_prose_is_plain():
+    """numpydoc reads all sections, and reStructuredText sees no markup that nobody means: formulas stand in literals."""
+    wrong = {documented.name: wrong_markup(documented.text) for documented in _asked()}
+    assert not {name: words for name, words in wrong.items() if words}
+
+
+def test_lists_hold_what_is_there():
+    """Lists of parameters hold all of a signature and nothing else; lists of attributes, attributes; of errors, types."""
+    wrong = {documented.name: wrong_lists(documented) for documented in _asked()}
+    assert not {name: words for name, words in wrong.items() if words}
+
+
+def test_every_object_has_an_example():
+    assert not [entry.name for entry in objects().values() if entry.chapter not in LEFT and ">>>" not in entry.text]
+
+
+def test_the_checks_see_faults():
+    assert not markup("The *leak* of ``z*h``, a_k and [T3], x \\* y; see `text <https://example.org>`_.")
+    for text in (
+        "of |lambda| > 1",
+        "the `leak`",
+        "m_ of it",
+        "see [T3]_",
+        "**bold**",
+        "a *b\\*c* d",
+        "a *b",
+        "a\n  b\nc",
+        ":nothing:`x`",
+    ):
+        assert markup(text), text
+    assert parsed("A line.\n\n    Errors\n    ------\n    None\n")[1] and parsed("A.\n\n    Notes\n    ----\n    None\n")[1]
+    assert wrong_markup("A line.\n\nNotes\n-----\nText.\n\nReturns\n-------\nint\n")
+
+
+class Faulty:
+    """A class.
+
+    Parameters
+    ----------
+    there : int
+    gone : int
+    Prose that is no parameter.
+
+    Attributes
+    ----------
+    there : int
+    nowhere : int
+    """
+
+    def __init__(self, there, missing):
+        self.there = there
+
+    def method(self, a, b):
+        """A method.
+
+        Parameters
+        ----------
+        a : int
+
+        Returns
+        -------
+        int
+        that is large
+
+        Raises
+        ------
+        ValueError : for no reason
+        """
+
+
+def test_phantoms_are_seen():
+    from faces import Documented
+
+    wrong = "\n".join(wrong_lists(Documented("Faulty", Faulty, "house")))
+    for part in ("'gone' is not", "'Prose that is no parameter.' is not", "'nowhere' is none", "'missing' is missing"):
+        assert part in wrong
+    assert len(wrong.splitlines()) == 4
+    wrong = "\n".join(wrong_lists(Documented("Faulty.method", Faulty.method, "house", Faulty)))
+    assert "'b' is missing" in wrong and "2 entries" in wrong and "no list of types" in wrong

@@ -13,22 +13,22 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "README.md": (1, 6),
     "CONTRIBUTING.md": (1, 0),
-    "docs/tour.md": (15, 13),
-    "docs/finite_size.md": (4, 6),
-    "docs/matrices.md": (9, 13),
-    "docs/gradients.md": (4, 12),
-    "docs/kernels.md": (3, 3),
-    "docs/chaos.md": (3, 9),
-    "docs/copies.md": (4, 6),
-    "docs/examples.md": (3, 4),
+    "docs/guides/tour.md": (15, 13),
+    "docs/guides/finite_size.md": (4, 6),
+    "docs/guides/matrices.md": (9, 13),
+    "docs/guides/gradients.md": (4, 12),
+    "docs/guides/kernels.md": (3, 3),
+    "docs/guides/chaos.md": (3, 9),
+    "docs/guides/copies.md": (4, 6),
+    "docs/start/first_steps.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
     "docs/checkpoint.md": (8, 15),
-    "docs/trained.md": (8, 9),
-    "docs/models.md": (4, 4),
-    "docs/extending.md": (8, 7),
+    "docs/guides/trained.md": (8, 9),
+    "docs/guides/models.md": (4, 4),
+    "docs/guides/extending.md": (8, 7),
 }
-PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "generated" not in p.parts and "_build" not in p.parts)
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
@@ -103,6 +103,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "diagnose",
         "figures",
         "portrait",
+        "explore",
     }
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])

@@ -1,0 +1,25 @@
+"""The page of two units in continuous time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .background import Background
+from .template import frame
+
+__all__ = ["flow_page"]
+
+
+def flow_page(document: Any, background: Background) -> None:
+    """Fill a document of the server: a page that follows its controls.
+
+    Parameters
+    ----------
+    document : bokeh Document of a session
+    background : Background, whose processes calculate
+    """
+    from bokeh.models import Div
+
+    document.title = "Two units: gating_theory explorer"
+    document.add_root(Div(name="numbers", text="not yet"))
+    document.template = frame("/flow", [], [{"title": "Numbers", "roots": "numbers"}])
