@@ -247,6 +247,9 @@ class Recording:
     states: np.ndarray = field(repr=False)
     lengths: np.ndarray
 
+    def __repr__(self) -> str:
+        return brief("Recording", f"{self.layer.name}: {self.n_sequences} sequences of up to {self.n_steps} steps")
+
     @property
     def network(self) -> Network:
         """The Network of the layer, at zero input."""

@@ -552,10 +552,15 @@ def _ask_the_face(part):
     face = import_module(__name__.partition(".")[0])
     if part:
         face = getattr(face, part) if part in face.__all__ else None
+    asked = getattr(face, "__asked__", {})
+    before = set(asked)
     for name in getattr(face, "__all__", ()):
         # names in small letters are functions and parts of the package
         if name[0].isupper() and name not in _SELDOM:
             getattr(face, name)
+    for name in set(asked) - before:  # the user did not ask for them
+        del asked[name]
+        vars(face).pop(name, None)
 
 
 def _known_type(name):
