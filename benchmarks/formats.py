@@ -1,7 +1,7 @@
 """Formats and layers: how far a step and a Jacobian of what is read here are from the framework's own.
 
     python benchmarks/formats.py                # prints a table for each framework
-    python benchmarks/formats.py --write        # puts them into docs/models.md as well
+    python benchmarks/formats.py --write        # puts them into docs/guides/models.md as well
     python benchmarks/formats.py --only Keras   # one framework
 
 Each case makes a small layer in its framework with random weights and biases in float64, saves it, reads the file with ``gt.read``,
@@ -34,7 +34,7 @@ from gating_theory.interop.layers import RecurrentLayer  # noqa: E402
 #: Modules beside this one that hold cases, in the order of the table.
 FAMILIES = ("formats_torch", "formats_keras", "formats_onnx", "formats_flax", "formats_arrays")
 #: Steps of the input, the page with the tables, and what stands around them.
-N_STEPS, PAGE = 6, Path(__file__).parents[1] / "docs" / "models.md"
+N_STEPS, PAGE = 6, Path(__file__).parents[1] / "docs" / "guides" / "models.md"
 BEGIN, END = "<!-- table: benchmarks/formats.py -->", "<!-- end of table -->"
 
 
@@ -130,7 +130,7 @@ def _each(values):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/models.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/guides/models.md")
     parser.add_argument("--only", default="", help="one framework")
     options = parser.parse_args()
     if options.write and options.only:

@@ -7,10 +7,18 @@ only, to be held against what the Cell gives.
 
 from __future__ import annotations
 
-__all__ = ["derive_all", "document", "names"]
+__all__ = ["derive_all", "document", "names", "pages"]
 
-#: What the names of statements begin with, in the order of the document.
-_GROUPS = ("vanilla", "gru", "flow", "gru_reset_after", "lstm", "kcs", "kcs_fast")
+#: What the names of statements begin with, in the order of the document, and what their pages are called.
+_GROUPS = {
+    "vanilla": "Vanilla network",
+    "gru": "GRU",
+    "flow": "GRU as a flow of few units",
+    "gru_reset_after": "GRU with its reset gate after the product",
+    "lstm": "LSTM",
+    "kcs": "Gated flow with slow gates (KCS)",
+    "kcs_fast": "Gated flow with fast gates (KCSFast)",
+}
 
 
 def _statements():
@@ -18,7 +26,12 @@ def _statements():
     from . import complexity, dmft, flow, gradients, gru, kcs, low_rank, lstm, resting, vanilla  # noqa: F401
     from .statement import STATEMENTS
 
-    return dict(sorted(STATEMENTS.items(), key=lambda item: _GROUPS.index(item[0].partition(".")[0])))
+    def order(item):
+        # whatever was imported first: the modules of the cells before those of subjects
+        group, module = item[0].partition(".")[0], item[1].build.__module__.rpartition(".")[2]
+        return tuple(_GROUPS).index(group), module != group, module
+
+    return dict(sorted(STATEMENTS.items(), key=order))
 
 
 def names():
@@ -71,26 +84,78 @@ def document(results):
     -------
     str
     """
-    from gating_theory.cell.symbolic import to_latex
-
-    lines = [
-        "# Derivations",
-        "",
-        "Every equation below is derived from the symbolic definition of a cell, printed at the head of its section, and "
-        "proved: the difference between the closed form and what the cell gives is expanded and found to be identically zero.",
-    ]
+    lines = ["# Derivations", "", _HEAD]
     cell = None
     for result in results:
         if result.cell != cell:
             cell = result.cell
-            lines += ["", f"## {cell.name}", "", "Definition and site derivatives:", "", "$$", to_latex(cell), "$$"]
+            lines += ["", f"## {cell.name}", "", *_definition(cell)]
         labels = ", ".join(result.statement.labels)
-        lines += ["", f"### {result.statement.title}", "", f"`{result.name}` [{labels}]"]
-        if result.derivation is not None:
-            lines += ["", "$$", result.derivation.latex, "$$"]
-            for step in result.derivation.steps:
-                lines += ["", step.text]
-                if step.latex is not None:
-                    lines += ["", "$$", step.latex, "$$"]
-        lines += ["", f"**{result.heading}:** {result.detail}"]
+        lines += ["", f"### {result.statement.title}", "", f"`{result.name}` [{labels}]", *_argument(result)]
     return "\n".join(lines) + "\n"
+
+
+def pages(results):
+    """The results as Markdown pages of the site, one for each cell, and one that lists them all.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        From ``derive_all``.
+
+    Returns
+    -------
+    dict of str to str
+        Text by file name: ``gru.md`` and so on, and ``index.md``. A proof is the target ``proof-gru-edge`` of references.
+    """
+    by_group = {}
+    for result in results:
+        by_group.setdefault(result.name.partition(".")[0], []).append(result)
+    texts = {f"{group}.md": _page(group, mine) for group, mine in by_group.items()}
+    lines = ["# Proofs", "", f"{_HEAD} {_MADE}", "", "| statement | name | label |", "|---|---|---|"]
+    for result in results:
+        title = f"{{ref}}`{result.statement.title} <{_target(result)}>`"
+        lines.append(f"| {title} | `{result.name}` | {_labels(result)} |")
+    lines += ["", "```{toctree}", ":hidden:", "", *(name.removesuffix(".md") for name in texts), "```"]
+    return {"index.md": "\n".join(lines) + "\n", **texts}
+
+
+_HEAD = (
+    "Every equation below is derived from the symbolic definition of a cell, printed at the head of its section, and "
+    "proved: the difference between the closed form and what the cell gives is expanded and found to be identically zero."
+)
+_MADE = "These pages are made by `gating-theory derive --pages docs/theory/proofs`."
+
+
+def _page(group, results):
+    lines = [f"# {_GROUPS[group]}: proofs", "", f"{_HEAD} [All proofs](index.md).", "", *_definition(results[0].cell)]
+    for result in results:
+        lines += ["", f"({_target(result)})=", f"## {result.statement.title}", "", f"`{result.name}`: {_labels(result)}"]
+        lines += _argument(result)
+    return "\n".join(lines) + "\n"
+
+
+def _target(result):
+    return f"proof-{result.name.replace('.', '-').replace('_', '-')}"
+
+
+def _labels(result):
+    return ", ".join(f"{{term}}`{label}`" if label.startswith("T") else f"[{label}]" for label in result.statement.labels)
+
+
+def _definition(cell):
+    from gating_theory.cell.symbolic import to_latex
+
+    return ["Definition and site derivatives:", "", "$$", to_latex(cell), "$$"]
+
+
+def _argument(result):
+    """The equation, the steps, and what was proved."""
+    lines = []
+    if result.derivation is not None:
+        lines += ["", "$$", result.derivation.latex, "$$"]
+        for step in result.derivation.steps:
+            lines += ["", step.text]
+            if step.latex is not None:
+                lines += ["", "$$", step.latex, "$$"]
+    return [*lines, "", f"**{result.heading}:** {result.detail}"]

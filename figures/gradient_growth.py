@@ -1,6 +1,6 @@
 """What initialisations do to gradients: theory of tied and of untied weights against PyTorch's backward pass [T9].
 
-The table of ``docs/gradients.md`` as a picture: d h_T / d (h_0[, c_0]) of silent GRUs and LSTMs, mean squares over unit
+The table of ``docs/guides/gradients.md`` as a picture: d h_T / d (h_0[, c_0]) of silent GRUs and LSTMs, mean squares over unit
 gradients at h_T.
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results.display import first_line
+from ..results.display import brief, first_line
 from ..results.encoding import cell_class
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -379,7 +379,7 @@ class Cell:
 
         fields = ", ".join(f"{n} <- {self.message_names[m]}" for n, m in zip(self.field_names, self.message_of))
         update = ", ".join(f"{s}' = {first_line(text, 80)}" for s, text in zip(self.state_names, update_texts(self)))
-        return f"Cell({self.name}: {update}; fields {fields})"
+        return brief("Cell", f"{self.name}: {update}; fields {fields}")
 
     def _repr_latex_(self) -> str:
         from .symbolic import to_latex

@@ -33,6 +33,7 @@ _EXAMPLES = """examples:
   gating-theory validate --out output --jobs 2
   gating-theory validate --cell my.py:MyCell --gain 2 --out output
   gating-theory portrait weights.json --map --out portrait
+  gating-theory explore
 """
 
 
@@ -209,6 +210,7 @@ def _derive(p):
     p.add_argument(
         "--cell", type=_cell_name, metavar="CELL", help=f"print definition and derivatives of a cell as LaTeX instead: {_CELL}"
     )
+    p.add_argument("--pages", type=Path, metavar="DIR", help="write all proofs as pages of the site, one for each cell")
     p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
     p.add_argument("--json", action="store_true", help="print JSON")
 
@@ -313,6 +315,12 @@ def _portrait(p):
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _explore(p):
+    p.add_argument("--port", type=whole(0), default=5006, help="of this machine, 0 for a free one (default 5006)")
+    p.add_argument("--flow", action="store_true", help="begin with networks of two units in continuous time")
+    p.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+
+
 #: {command: (what enters its arguments, what it does in words)}
 _COMMANDS = {
     "spectrum": (_spectrum, "fixed points of an ensemble and the spectra there"),
@@ -328,6 +336,7 @@ _COMMANDS = {
     "read": (_read, "recurrent layers in a file of PyTorch, Keras, ONNX, Flax or numpy"),
     "diagnose": (_diagnose, "timescales, stability and gradients of a saved GRU, LSTM or RNN"),
     "portrait": (_portrait, "all a small flow can do: fixed points, cycles, attractors, its phase portrait"),
+    "explore": (_explore, "pages in the browser: turn a gain and see what it does, until Ctrl-C"),
 }
 
 

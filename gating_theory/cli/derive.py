@@ -7,7 +7,7 @@ import json
 import sys
 
 from .arguments import cell_of
-from .common import write_text
+from .common import directory, write_text
 
 __all__ = ["run"]
 
@@ -15,6 +15,8 @@ __all__ = ["run"]
 def run(options: argparse.Namespace) -> int:
     """Prove or print; the exit code."""
     record: dict[str, object]
+    if options.pages is not None and (options.names or options.list or options.cell or options.out or options.json):
+        raise ValueError("--pages writes all proofs: it takes neither names nor --list, --cell, --out, --json")
     if options.cell is not None:
         if options.names or options.list:
             raise ValueError("--cell prints a cell: it takes neither names nor --list")
@@ -34,6 +36,11 @@ def run(options: argparse.Namespace) -> int:
             text, code = derivations.document(results), 1 if failed else 0
             rows = [{"name": r.name, "title": r.statement.title, "proved": r.proved, "status": str(r.status)} for r in results]
             record = {"kind": "derivations", "results": rows}
+            if options.pages is not None and not failed:
+                directory(options.pages)
+                for name, page in derivations.pages(results).items():
+                    write_text(options.pages / name, page)
+                text = ""
             for result in failed:
                 print(f"gating-theory: proof failed: {result.name}: {result.status}", file=sys.stderr)
     if options.json:

@@ -18,6 +18,7 @@ from ..errors import ConvergenceError
 from ..networks.input_push import input_push
 from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
+from ..results.display import brief
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import integers, real_array, shown, unequal_shapes
@@ -43,6 +44,18 @@ class RecurrentLayer:
     kind : str
     tensors : dict, as in RecurrentWeights
     name : str
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> module = torch.nn.GRU(3, 8)
+    >>> layer = read(module).layer(0)
+    >>> x = torch.randn(5, 3)
+    >>> states = layer.run(x.numpy())
+    >>> bool(abs(states[-1, 0] - module(x)[0][-1].detach().numpy()).max() < 1e-6)
+    True
     """
 
     kind: str
@@ -239,12 +252,27 @@ class Recording:
     inputs : (T, B, I) array, zero after the end of a sequence
     states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
     lengths : (B,) array of int, steps of each sequence
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+    >>> recording.states.shape
+    (6, 2, 1, 8)
+    >>> net, states = recording.at([0, 4], [1, 1])
+    >>> net.eigenvalues(states).shape
+    (2, 8)
     """
 
     layer: RecurrentLayer
     inputs: np.ndarray = field(repr=False)
     states: np.ndarray = field(repr=False)
     lengths: np.ndarray
+
+    def __repr__(self) -> str:
+        return brief("Recording", f"{self.layer.name}: {self.n_sequences} sequences of up to {self.n_steps} steps")
 
     @property
     def network(self) -> Network:

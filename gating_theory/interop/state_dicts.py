@@ -40,6 +40,17 @@ class TorchWeights(RecurrentWeights):
     """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64.
 
     Keys and order of gates in ``tensors`` are PyTorch's.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> weights = read(torch.nn.GRU(3, 8, bidirectional=True))
+    >>> weights.directions
+    ('forward', 'reverse')
+    >>> weights.layer(0, "reverse").network.n_units
+    8
     """
 
 

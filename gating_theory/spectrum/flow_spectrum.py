@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..results.display import brief
 from ..support.checks import complex_array, integer, shown
 
 __all__ = ["FlowSpectrum"]
@@ -43,7 +44,10 @@ class FlowSpectrum:
         self.spectrum = spectrum
 
     def __repr__(self) -> str:
-        return f"{self.spectrum!r}.flow"
+        return brief("FlowSpectrum", str(self.spectrum).removeprefix("Spectrum(").removesuffix(")"))
+
+    def __str__(self) -> str:
+        return f"{self.spectrum}.flow"
 
     def growth_rate(self) -> float:
         """Largest Re mu of the spectrum, per unit of time: the state is unstable where it is positive. Outliers are not counted."""

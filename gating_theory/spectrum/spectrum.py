@@ -17,6 +17,7 @@ from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.low_rank_points import LowRankFixedPoint
+from ..results.display import brief
 from ..results.encoding import result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -245,6 +246,10 @@ class Spectrum(Pseudospectra):
         require(self.matrices, fact, who, instead, self.gain)
 
     def __repr__(self) -> str:
+        where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
+        return brief("Spectrum", f"{'assuming iid normal matrices, ' if self.assumed else ''}{where}")
+
+    def __str__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
         return f"Spectrum({where}{', assuming iid normal matrices' if self.assumed else ''})"
 

@@ -138,6 +138,15 @@ def phase_diagram(
         No directory for the journal; another process writes into it.
     CapabilityError
         The cell has no bounded mean field.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["count", "abscissa"])
+    >>> data["count"].values
+    array([1, 2], dtype=int8)
+    >>> data.abscissa.sel(gain_h=3.0).values.round(4)
+    array([1.25  , 1.0548])
     """
     instance("ensemble", ensemble, Ensemble)
     grids = _check_axes(ensemble, axes)

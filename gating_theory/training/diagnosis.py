@@ -16,6 +16,7 @@ from ..networks.end_states import EndStates
 from ..networks.network import Network
 from ..networks.split_weights import SplitWeights
 from ..networks.weight_statistics import WeightOrigin, WeightStatistics
+from ..results.display import brief
 from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
@@ -100,6 +101,16 @@ class Diagnosis:
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at, with the gains and laws of the random part
     shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> report = gt.diagnose(net, n_states=2)
+    >>> report.status.code, report.eigenvalues.shape
+    ('ok', (2, 20))
+    >>> report.lyapunov < 0
+    True
     """
 
     source: str
@@ -220,7 +231,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         ends = "" if self.ends is None else f", {counted(len(self.ends), 'end state')}"
         mode = f"slowest mode {steps_text(self.actual.slowest)} steps" if math.isfinite(self.actual.slowest) else "modes that grow"
-        return f"Diagnosis({self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}; print it)"
+        return brief("Diagnosis", f"{self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}")
 
 
 def _finite(value):

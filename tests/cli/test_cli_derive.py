@@ -14,6 +14,19 @@ def test_derive(command, tmp_path):
     assert json.loads((tmp_path / "d.json").read_text())["results"][0]["proved"] is True
 
 
+def test_derive_pages(command, tmp_path, monkeypatch):
+    from gating_theory import derivations
+
+    two = derivations.derive_all(["vanilla.edge", "gru.transfer_matrix"])
+    monkeypatch.setattr(derivations, "derive_all", lambda names: two)
+    assert command("derive", "--pages", tmp_path / "proofs") == (0, "", "")
+    assert {path.name for path in (tmp_path / "proofs").iterdir()} == {"index.md", "vanilla.md", "gru.md"}
+    assert "(proof-vanilla-edge)=" in (tmp_path / "proofs" / "vanilla.md").read_text()
+    for other in (["gru.edge"], ["--list"], ["--json"], ["--out", tmp_path / "d.md"], ["--cell", "GRU"]):
+        code, _, err = command("derive", *other, "--pages", tmp_path)
+        assert code == 2 and "--pages writes all proofs" in err
+
+
 def test_derive_cell(command):
     code, out, err = command("derive", "--cell", "GRU")
     assert code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
-from gating_theory.derivations import derive_all, document
+from gating_theory.derivations import derive_all, document, pages
 from gating_theory.derivations.__main__ import main
 from gating_theory.derivations.gradients import two_point
 from gating_theory.derivations.network import determinant_claims
@@ -299,6 +299,24 @@ def test_sections_start_with_the_definition_of_the_cell(results):
 def test_failed_proof_is_shown_in_the_document():
     text = document([STATEMENTS["gru.transfer_matrix"].prove(SWAPPED)])
     assert "**NOT PROVED (gru.transfer_matrix):** W: derived - claimed = entry" in text
+
+
+def test_committed_pages_are_what_the_cells_give(results):
+    """docs/theory/proofs is what ``gating-theory derive --pages docs/theory/proofs`` writes."""
+    folder = ROOT / "docs" / "theory" / "proofs"
+    made = pages(list(results.values()))
+    assert {path.name for path in folder.iterdir()} == set(made)
+    for name, text in made.items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run gating-theory derive --pages docs/theory/proofs"
+
+
+def test_pages_have_every_proof_once(results):
+    made = pages(list(results.values()))
+    for result in results.values():
+        page, target = made[f"{result.name.partition('.')[0]}.md"], f"proof-{result.name.replace('.', '-').replace('_', '-')}"
+        assert page.count(f"\n({target})=\n## {result.statement.title}\n\n`{result.name}`: ") == 1
+        assert made["index.md"].count(f"<{target}>`") == 1
+    assert sum(page.count("**Proved:**") for page in made.values()) == len(results)
 
 
 # --- selection and exit codes

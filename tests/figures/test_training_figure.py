@@ -166,7 +166,7 @@ def test_findings_say_what_is_in_the_data():
 
 
 def rows_of_the_page(data):
-    """The tables of docs/training.md, from the data."""
+    """The tables of docs/guides/training.md, from the data."""
     learned, log10 = data["map_learned"].values, data["map_log10_gradient"].values
     ends = (0.0, -1.0, -2.0, -4.0, -8.0, -np.inf)
     for high, low in zip((np.inf, *ends), ends):
@@ -230,7 +230,7 @@ def test_the_committed_findings_are_those_of_the_committed_data():
     assert json.loads(data.attrs["plan"]) == json.loads(json.dumps(training.FULL))
     runs = {name: int(np.isfinite(data[f"{name}_score"]).sum()) for name in training.FULL}
     assert runs == {"map": 108, "edge": 240, "double": 40, "step": 120, "table": 140, "digits": 54}
-    page = (place.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    page = (place.parents[1] / "docs" / "guides" / "training.md").read_text(encoding="utf-8")
     assert [row for row in rows_of_the_page(data) if row not in page] == []
     assert f"{sum(runs.values())} plain" in page
     (edge, of_edge), (double, of_double), *shares = shares_of_the_page(data)

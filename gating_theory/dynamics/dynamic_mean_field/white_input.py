@@ -33,5 +33,5 @@ def require_flow_limit(ensemble: Ensemble, who: str) -> None:
         raise CapabilityError(
             f"{who}: white input to {', '.join(fed or white)} has no limit in continuous time: a gate, a message, or a factor "
             "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to a new field y_n"
-            " of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
+            " of gain 0, and add n where the input went (docs/guides/chaos.md has one); or give a step, as a map"
         )

@@ -29,6 +29,13 @@ def cycles(
     Returns
     -------
     list of Cycle, stable ones first, by period
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> [(round(cycle.period, 3), bool(cycle.stable)) for cycle in gt.flow.cycles(turning, 3)]
+    [(12.934, True)]
     """
     instance("flow", flow, Flow)
     if flow.dim < 2:

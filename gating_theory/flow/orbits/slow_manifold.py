@@ -38,6 +38,14 @@ class SlowManifold:
     contraction : (n,) array
         The slowest of the other rates, -max Re of the remaining eigenvalues: how fast states decay onto the curve.
     ends : (str, str), why it ends
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> valley = gt.flow.slow_manifold(gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]]))
+    >>> near = valley.within(0.1)
+    >>> round(near.length, 2), bool(near.speed.max() < valley.speed.max())
+    (0.2, True)
     """
 
     flow: Flow = field(repr=False)
@@ -67,6 +75,13 @@ class SlowManifold:
         ----------
         half_width : float > 0
         coordinate : int
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> valley = gt.flow.slow_manifold(gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]]))
+        >>> round(valley.within(0.1).length, 2)
+        0.2
         """
         coordinate = integer("coordinate", coordinate, high=self.states.shape[1] - 1)
         inside = np.abs(self.states[:, coordinate]) <= real("half_width", half_width, low=0.0, open_low=True)
@@ -112,6 +127,14 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
         arguments out of range, a flow of one dimension
     ConvergenceError
         no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]])
+    >>> valley = gt.flow.slow_manifold(flow)
+    >>> round(valley.length, 2), round(valley.ratio, 3)
+    (0.76, 0.066)
     """
     instance("flow", flow, Flow)
     if flow.dim < 2:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...ensemble.matrix_laws import require as require_fact
 from ...errors import ConvergenceError
 from ...mean_field.fixed_point import FixedPoint
+from ...results.display import brief, rounded
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
@@ -122,7 +123,7 @@ class SingularValues:
         self._tol = spectrum.tol or _TOL
 
     def __repr__(self) -> str:
-        return f"SingularValues({self.shift} - J, {self.spectrum!r})"
+        return brief("SingularValues", f"{rounded(self.shift, 5)} - J, {self.spectrum!r}")
 
     def __str__(self) -> str:
         head = f"singular values of {'J' if self.shift == 0.0 else f'{self.shift:.5g} - J'}"

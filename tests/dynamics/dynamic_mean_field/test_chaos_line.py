@@ -54,7 +54,7 @@ def test_chaos_of_the_flow_and_where_it_is_continuous():
     [  # by the same prototype, to as many digits as it has
         (3.4, 2.0, 1e-9),  # below sqrt 12: continuous, at the onset
         (4, 1.994896, 6e-7),
-        pytest.param(10, 1.859271, 6e-7, marks=pytest.mark.nightly),  # docs/chaos.md has it in the suite
+        pytest.param(10, 1.859271, 6e-7, marks=pytest.mark.nightly),  # docs/guides/chaos.md has it in the suite
         pytest.param(6, 1.944738, 6e-7, marks=pytest.mark.nightly),
         pytest.param(20, 1.763956, 6e-7, marks=pytest.mark.nightly),
         pytest.param(50, 1.69123, 6e-6, marks=pytest.mark.nightly),
@@ -157,7 +157,7 @@ def test_pairings_are_as_good_as_more_sites():
 @pytest.mark.parametrize(
     "which, value, at",
     [
-        pytest.param("input_std", 0.18, 1.8234, marks=pytest.mark.nightly),  # docs/chaos.md has it in the suite
+        pytest.param("input_std", 0.18, 1.8234, marks=pytest.mark.nightly),  # docs/guides/chaos.md has it in the suite
         pytest.param("input_std", 0.05, None, marks=pytest.mark.nightly),
         pytest.param("bias_std", 0.05, None, marks=pytest.mark.nightly),
     ],

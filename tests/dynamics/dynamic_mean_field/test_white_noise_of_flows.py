@@ -107,7 +107,7 @@ def filtered_gru(tau):
     )
 
 
-@pytest.mark.nightly  # docs/chaos.md runs the same example with fewer sites
+@pytest.mark.nightly  # docs/guides/chaos.md runs the same example with fewer sites
 def test_noise_is_filtered_into_a_state():
     """What the error says: n has the variance sigma^2 / 2 tau, and chaos of the GRU's flow ends under enough of it."""
     ensemble = gt.Ensemble(filtered_gru(2), gain={"z": 0, "r": 1, "h": 5, "n": 0}, input_std={"n": 4.0})

@@ -165,7 +165,7 @@ def test_exponents_and_correlations_of_reentrance(std, exponent, c):
     assert abs(pair.correlation["h"] - c) < 6e-4 and pair.verdict == ("together" if c == 1 else "apart")
 
 
-@pytest.mark.nightly  # docs/copies.md, whose examples the suite runs, has this boundary and its value
+@pytest.mark.nightly  # docs/guides/copies.md, whose examples the suite runs, has this boundary and its value
 def test_input_that_restores_the_echo_state():
     """The upper of the two boundaries along the input: the exponent passes zero downwards."""
     line = gt.echo_line(gru(0, 20, 1.7, input_std={"h": 0.26}), "input_std.h", (0.25, 0.27))

@@ -1,4 +1,4 @@
-"""Memory of inputs at the initialisations of Keras and PyTorch: the table of docs/copies.md, tied and untied [T8b]."""
+"""Memory of inputs at the initialisations of Keras and PyTorch: the table of docs/guides/copies.md, tied and untied [T8b]."""
 
 import numpy as np
 import pytest

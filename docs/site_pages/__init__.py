@@ -1,0 +1,1 @@
+"""Makers of the site's pages, and what Sphinx does with all of them."""

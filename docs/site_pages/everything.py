@@ -1,0 +1,15 @@
+"""All pages that are made."""
+
+from . import cells, gallery, notes, reference
+from .places import Writer
+
+__all__ = ["write"]
+
+
+def write():
+    writer = Writer()
+    notes.write(writer)
+    reference.write(writer)
+    cells.write(writer)
+    gallery.write(writer)
+    writer.tidy()
