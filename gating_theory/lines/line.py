@@ -172,9 +172,9 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
-        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
-        has not points enough for ``tol``), which is not ok
+    status : Status
+        Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
+        anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
 
     Examples
     --------
@@ -298,7 +298,8 @@ class CriticalLine:
 
         Returns
         -------
-        tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
+        tuple of LinePoint
+            Of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
 
         Examples
         --------
