@@ -45,6 +45,7 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
     address = f"http://{_ADDRESS}:{server.port}{first}"
     try:
         server.start()
+        background.begin()
         say(address)
         if open_browser:
             _open(server, address)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..errors import CapabilityError
-from ..results.display import same
+from ..results.display import brief, rounded, same
 from ..results.encoding import decode, encode, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -376,16 +376,22 @@ class Flow:
         return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters), self._input)
 
     def __repr__(self) -> str:
+        return brief("Flow", self._in_words(lambda value: rounded(value.tolist(), 4)))
+
+    def __str__(self) -> str:
+        return f"Flow({self._in_words(lambda value: value.tolist())})"
+
+    def _in_words(self, written):
         parts = []
+        if self._input is not None:
+            parts.append(f"input={written(self._input) if isinstance(self._input, np.ndarray) else repr(self._input)}")
         for names, values, prefix in (
             (self._cell.field_names, self._matrices, "U_"),
             (self._cell.field_names, self._bias, "b_"),
             (self._cell.parameter_names, self._parameters, ""),
         ):
-            parts += [f"{prefix}{name}={value.tolist()}" for name, value in zip(names, values) if value.any()]
-        if self._input is not None:
-            parts.append(f"input={self._input.tolist() if isinstance(self._input, np.ndarray) else self._input!r}")
-        return f"Flow({self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)})"
+            parts += [f"{prefix}{name}={written(value)}" for name, value in zip(names, values) if value.any()]
+        return f"{self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)}"
 
     # --- parameters by name
 

@@ -14,6 +14,7 @@ from ..ensemble.matrix_laws import require as require_fact
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_point import FixedPoint
+from ..results.display import brief
 from ..results.encoding import require, result
 from ..spectrum.singular.density import SingularDensity, ends
 from ..spectrum.site_populations import SitePopulations
@@ -101,7 +102,7 @@ class ProductSingularValues:
         self._populations, self._gain = spectrum.populations, spectrum.gain
 
     def __repr__(self) -> str:
-        return f"ProductSingularValues({self.n_steps} steps, {self.weights} weights, {shown(self.source)})"
+        return brief("ProductSingularValues", f"{self.n_steps} steps, {self.weights} weights, {shown(self.source)}")
 
     def __str__(self) -> str:
         first, _ = self.moments(2)

@@ -18,6 +18,7 @@ from ..errors import ConvergenceError
 from ..networks.input_push import input_push
 from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
+from ..results.display import brief
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import integers, real_array, shown, unequal_shapes
@@ -270,6 +271,9 @@ class Recording:
     inputs: np.ndarray = field(repr=False)
     states: np.ndarray = field(repr=False)
     lengths: np.ndarray
+
+    def __repr__(self) -> str:
+        return brief("Recording", f"{self.layer.name}: {self.n_sequences} sequences of up to {self.n_steps} steps")
 
     @property
     def network(self) -> Network:

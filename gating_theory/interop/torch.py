@@ -183,3 +183,7 @@ def from_state_dict(
     if isinstance(source, torch.nn.Module):
         raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")
     return read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity).layer(layer, direction).network
+
+
+def __dir__() -> list[str]:
+    return __all__.copy()

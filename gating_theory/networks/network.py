@@ -17,6 +17,7 @@ from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_point import FixedPoint
+from ..results.display import brief
 from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
 from ..support.arithmetic import underflow_is_zero
@@ -286,8 +287,13 @@ class Network:
         return self._input
 
     def __repr__(self) -> str:
-        size = f"{self._n} units" if self._batch is None else f"{self._batch} networks of {self._n} units"
-        return f"Network({size}, {self._ensemble!r})"
+        return brief("Network", f"{self._size_in_words()}, {self._ensemble!r}")
+
+    def __str__(self) -> str:
+        return f"Network({self._size_in_words()}, {self._ensemble})"
+
+    def _size_in_words(self):
+        return f"{self._n} units" if self._batch is None else f"{self._batch} networks of {self._n} units"
 
     @property
     def _lead(self):

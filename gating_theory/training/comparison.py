@@ -11,6 +11,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..gradients.growth import gradient_growth
 from ..interop.initialise import Designed, Initialisation, Listed, initialisation_of
+from ..results.display import brief
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import choice, integer, shown
@@ -96,6 +97,10 @@ class InitialisationRow:
         require(abs(self.leak + self.extent - self.radius) <= 1e-12, "radius must be leak + extent")
         require(self.sensitivity >= 0.0, f"sensitivity must not be negative, got {self.sensitivity}")
 
+    def __repr__(self) -> str:
+        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        return brief("InitialisationRow", f"{self.name}: {numbers}")
+
     def __str__(self) -> str:
         return (
             f"{self.name:<{_NAME}} {self.leak:.4f} {self.extent:7.4f} {self.radius:7.4f} {self.tau:8.3f} {self.factor:9.5g}"
@@ -144,6 +149,12 @@ class InitialisationTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names)
+
+    def __repr__(self) -> str:
+        return brief("InitialisationTable", f"{len(self)} initialisations: {', '.join(self.names)}")
 
     def __str__(self) -> str:
         n_steps = self.rows[0].n_steps if self.rows else 0

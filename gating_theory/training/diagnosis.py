@@ -16,6 +16,7 @@ from ..networks.end_states import EndStates
 from ..networks.network import Network
 from ..networks.split_weights import SplitWeights
 from ..networks.weight_statistics import WeightOrigin, WeightStatistics
+from ..results.display import brief
 from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
@@ -232,7 +233,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         ends = "" if self.ends is None else f", {counted(len(self.ends), 'end state')}"
         mode = f"slowest mode {steps_text(self.actual.slowest)} steps" if math.isfinite(self.actual.slowest) else "modes that grow"
-        return f"Diagnosis({self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}; print it)"
+        return brief("Diagnosis", f"{self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}")
 
 
 def _finite(value):
