@@ -300,13 +300,6 @@ class CriticalLine:
         -------
         tuple of LinePoint
             Of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
-
-        Examples
-        --------
-        >>> import gating_theory as gt
-        >>> ens, plane = gt.Ensemble(gt.GRU), {"paths": ("bias.r", "gain.h"), "bounds": ((-2, 2), (0.5, 12))}
-        >>> onset = gt.critical_line(ens, quantity="onset", **plane)
-        >>> slower = gt.critical_line(ens, quantity="abscissa", value=1, **plane)
         """
         instance("other", other, CriticalLine)
         if different := self._another_plane(other):

@@ -54,8 +54,9 @@ class Bifurcation:
         The fixed point, or a state on the cycle.
     flow : Flow at that value
     coefficient : float
-        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with ``|q| = 1``, ``<p, q> = 1``), real
-        part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork),
+        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with ``|q| = 1``,
+        ``<p, q> = 1``), real part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip,
+        pitchfork),
         quadratic coefficient (fold, transcritical). nan for cycles, and where there is none: several eigenvalues critical at once,
         a double zero, a strong resonance of a map.
     frequency : float
