@@ -50,6 +50,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 88
 numpydoc_show_class_members = False
+html_copy_source = False
+html_show_copyright = False
 viewcode_line_numbers = True
 
 # how it looks

@@ -32,6 +32,11 @@ class Named:
         return f"{self.face}.{self.name}"
 
     @property
+    def short(self):
+        """As it stands behind ``gt.``, or as it is imported from the face of PyTorch."""
+        return self.dotted.removeprefix("gating_theory.").removeprefix("interop.")
+
+    @property
     def is_cell(self):
         return any(base.__name__ == "Cell" for base in type(self.thing).__mro__)
 

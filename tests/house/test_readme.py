@@ -20,7 +20,8 @@ EXAMPLES = {
     "docs/guides/kernels.md": (3, 3),
     "docs/guides/chaos.md": (3, 9),
     "docs/guides/copies.md": (4, 6),
-    "docs/start/first_steps.md": (3, 4),
+    "docs/index.md": (1, 5),
+    "docs/start/first_steps.md": (8, 11),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
     "docs/checkpoint.md": (8, 15),
@@ -28,7 +29,10 @@ EXAMPLES = {
     "docs/guides/models.md": (4, 4),
     "docs/guides/extending.md": (8, 7),
 }
-PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "generated" not in p.parts and "_build" not in p.parts)
+#: Folders of docs in which builds put what they make.
+MADE = {"generated", "_build"}
+WRITTEN = [p for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if not MADE & set(p.parts)]
+PAGES = sorted(p.relative_to(ROOT).as_posix() for p in WRITTEN)
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
