@@ -1,6 +1,6 @@
 """What to cite: BibTeX of the software and of the papers that a session, a function or a result stands on.
 
-One file, ``references.bib``, holds all entries. Their keywords are labels of equations, [T1] to [T12] and those of papers, and public
+One file, ``references.bib``, holds all entries. Their keywords are labels, of equations ([T1] to [T12]) and of papers, and public
 names; an object stands on the entries that name it or a label of its docstring.
 """
 
@@ -58,7 +58,7 @@ class Citations:
 
     def check(self) -> None:
         """ValueError where an entry is not that of its key."""
-        require(all(entry.partition("{")[2].startswith(f"{key},") for key, entry in self.entries.items()), "entries have other keys")
+        require(all(f"{{{key}," in entry for key, entry in self.entries.items()), "entries have other keys")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -146,5 +146,6 @@ def _module(kind: Any) -> str:
 
 
 def _ours(item: Any) -> bool:
-    kinds = [item] if isinstance(item, ModuleType) or inspect.isroutine(item) else (item if isinstance(item, type) else type(item)).__mro__
+    cls = item if isinstance(item, type) else type(item)
+    kinds = [item] if isinstance(item, ModuleType) or inspect.isroutine(item) else cls.__mro__
     return is_result(item) or any(f"{_module(kind)}.".startswith(f"{_FACE}.") for kind in kinds)
