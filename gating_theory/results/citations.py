@@ -137,7 +137,7 @@ def _keywords(item: Any) -> set[str]:
     kind = item if isinstance(item, ModuleType) or inspect.isroutine(item) or isinstance(item, type) else type(item)
     chapter = sys.modules.get(".".join(_module(kind).split(".")[:2]))
     docs = " ".join(filter(None, (str(kind.__doc__ or ""), chapter.__doc__ if chapter is not None and chapter is not kind else "")))
-    names = {getattr(kind, "__name__", ""), getattr(kind, "__qualname__", ""), item.name if is_cell(item) else ""}
+    names = {getattr(kind, "__name__", ""), item.name if is_cell(item) else ""}
     return names | set(_LABEL.findall(docs))
 
 

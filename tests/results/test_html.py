@@ -90,5 +90,5 @@ def test_what_would_take_long_has_no_picture():
 
 def test_lines_are_cut_between_words():
     assert first_line("some   words") == "some words" and first_line("a\nb") == "a ..."
-    assert first_line("one, two, three and four", 20) == "one, two, three ..." and len(first_line("x" * 300, 50)) == 50
+    assert first_line("one, two, three and four", 20) == "one, two, three ..." and len(first_line("x" * 300, 50)) <= 50
     assert [rounded(v, 3) for v in (1 / 3, {"a": 2.0}, [0.1234, 2], 1j, "text")] == ["0.333", "{'a': 2}", "[0.123, 2]", "0+1j", "'text'"]
