@@ -58,7 +58,9 @@ class Citations:
 
     def check(self) -> None:
         """ValueError where an entry is not that of its key."""
-        require(all(entry.partition("{")[2].startswith(f"{key},") for key, entry in self.entries.items()), "entries have other keys")
+        require(
+            all(entry.partition("{")[2].startswith(f"{key},") for key, entry in self.entries.items()), "entries have other keys"
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -146,5 +148,9 @@ def _module(kind: Any) -> str:
 
 
 def _ours(item: Any) -> bool:
-    kinds = [item] if isinstance(item, ModuleType) or inspect.isroutine(item) else (item if isinstance(item, type) else type(item)).__mro__
+    kinds = (
+        [item]
+        if isinstance(item, ModuleType) or inspect.isroutine(item)
+        else (item if isinstance(item, type) else type(item)).__mro__
+    )
     return is_result(item) or any(f"{_module(kind)}.".startswith(f"{_FACE}.") for kind in kinds)

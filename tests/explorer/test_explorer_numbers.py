@@ -108,7 +108,9 @@ def test_every_cell_has_its_numbers(cell):
 
 
 def test_lines_that_do_not_exist_say_so():
-    view = View("LSTM", (("bias.g", 1.0),), lines=tuple(LINES)[:2], y="gain.g", x="gain.f", x_bounds=(1.0, 2.0), y_bounds=(0.5, 1.0))
+    view = View(
+        "LSTM", (("bias.g", 1.0),), lines=tuple(LINES)[:2], y="gain.g", x="gain.f", x_bounds=(1.0, 2.0), y_bounds=(0.5, 1.0)
+    )
     onset, fold = numbers.lines(view)
     assert all(isinstance(line, numbers.Missing) or not line.curves for line in (onset, fold))
     assert all(line.text if isinstance(line, numbers.Missing) else "no curve" in line.status for line in (onset, fold))
