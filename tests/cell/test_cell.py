@@ -222,5 +222,5 @@ def test_a_cell_shows_its_equations(name):
 
 def test_the_class_keeps_its_own_words():
     assert "symbolic" in gt.Cell.__doc__ or "sympy" in gt.Cell.__doc__
-    assert gt.GRU.__doc__ == str(gt.GRU) and leaky().__doc__ == str(leaky())
+    assert gt.GRU.__doc__.startswith(str(gt.GRU)) and leaky().__doc__ == str(leaky())
     assert isinstance(type(gt.GRU).__doc__, str)

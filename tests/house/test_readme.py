@@ -36,7 +36,9 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 def blocks(*languages, page="README.md"):
     """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the site's build runs, are ipython3."""
     found = []
-    for match in re.finditer(r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S):
+    for match in re.finditer(
+        r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S
+    ):
         if match[1] in languages:
             found.append((match.string[: match.start(2)].count("\n") + 1, match[2]))
     return found
