@@ -235,6 +235,14 @@ class CriticalLine:
     def at(self, x: float) -> np.ndarray:
         """All y at which the line has this x, ascending; none where it has not; as accurate as ``error`` says across the line.
 
+        Parameters
+        ----------
+        x : float, a value of the first path
+
+        Returns
+        -------
+        (m,) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -247,7 +255,16 @@ class CriticalLine:
         return self._where(0, real("x", x))
 
     def at_y(self, y: float) -> np.ndarray:
-        """All x at which the line has this y, ascending, as :meth:`at`."""
+        """All x at which the line has this y, ascending, as :meth:`at`.
+
+        Parameters
+        ----------
+        y : float, a value of the second path
+
+        Returns
+        -------
+        (m,) array
+        """
         return self._where(1, real("y", y))
 
     @property

@@ -97,6 +97,14 @@ class Validation:
     def spectrum(self, case: str) -> Spectrum | None:
         """The Spectrum of a case's infinite network; None in one that was loaded or pickled, which holds its boundary only.
 
+        Parameters
+        ----------
+        case : str, one of ``cases``
+
+        Returns
+        -------
+        Spectrum or None
+
         Raises
         ------
         TypeError, ValueError

@@ -100,7 +100,16 @@ class Bifurcation:
             require_fixed(self.flow, self.state)
 
     def same_as(self, other: Bifurcation) -> bool:
-        """Whether both are one bifurcation of a fixed point, found from two sides."""
+        """Whether both are one bifurcation of a fixed point, found from two sides.
+
+        Parameters
+        ----------
+        other : Bifurcation
+
+        Returns
+        -------
+        bool
+        """
         instance("other", other, Bifurcation)
         near = abs(self.value - other.value) < _SAME_VALUE and np.abs(self.state - other.state).max() < _SAME_STATE
         return self.kind == other.kind and bool(near)

@@ -107,6 +107,14 @@ class Cycle:
     def states(self, n: int = 400) -> np.ndarray:
         """(n, dim) array, n states at equal times around the cycle, from ``point`` on.
 
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -165,6 +173,14 @@ class Cycle:
     def distance(self, states: npt.ArrayLike) -> np.ndarray:
         """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...).
 
+        Parameters
+        ----------
+        states : (..., dim) array
+
+        Returns
+        -------
+        (...) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -189,6 +205,14 @@ class Cycle:
 
     def same(self, other: Cycle) -> bool:
         """Whether another Cycle is this one, to 1e-4 of its extent.
+
+        Parameters
+        ----------
+        other : Cycle
+
+        Returns
+        -------
+        bool
 
         Examples
         --------

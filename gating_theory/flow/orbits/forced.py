@@ -91,7 +91,16 @@ class PeriodicResponse:
         return int((np.abs(self.multipliers) > 1.0).sum())
 
     def states(self, n: int = 400) -> np.ndarray:
-        """(n, dim) array, n states at equal times from 0 on, over one ``period``."""
+        """(n, dim) array, n states at equal times from 0 on, over one ``period``.
+
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
+        """
         n = integer("n", n, low=1)
         require_memory(f"n = {n} states", 8.0 * 4 * n * self.flow.dim)
         times = np.linspace(0.0, self.period, n + 1)

@@ -105,7 +105,16 @@ class TopologyMap:
         return {t: float(n) / self.label.size for t, n in zip(self.topologies, counts)}
 
     def at(self, x: float, y: float) -> Flow:
-        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number."""
+        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number.
+
+        Parameters
+        ----------
+        x, y : float, values of the two paths
+
+        Returns
+        -------
+        Flow
+        """
         x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
         return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
 
