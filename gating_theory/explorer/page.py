@@ -184,7 +184,7 @@ class _NetworkPage:
             return
         if answer.code == "piece":
             self._show(lane, answer.value)
-        elif answer.code != "done":
+        elif answer.code == "crashed" or answer.code == "failed" and "State" not in self._missing:
             self._missing[key] = f"{key}: {answer.value}"
             self._say()
         if lane == "lines" and answer.code != "piece":
