@@ -80,6 +80,11 @@ class Flow:
     CapabilityError
         more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
 
+    See Also
+    --------
+    gating_theory.GRUFlow : The same from weights of a GRU by name.
+    gating_theory.Network : Networks of any size, in discrete time.
+
     Notes
     -----
     States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes.
@@ -913,6 +918,11 @@ class GRUFlow(Flow):
     ------
     TypeError, ValueError
         nothing given, shapes that do not fit together, values that are not finite
+
+    See Also
+    --------
+    gating_theory.flow.Flow : Flows of any cell.
+    gating_theory.flow.topology_catalogue : Two-unit ones of all known kinds.
 
     Examples
     --------

@@ -125,6 +125,11 @@ class Piecewise:
     TypeError, ValueError
         shapes that do not fit together, times that do not increase or lie beyond the period
 
+    See Also
+    --------
+    gating_theory.flow.Periodic : Sines and cosines.
+    gating_theory.flow.Noise : A random input.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -234,6 +239,11 @@ class Periodic:
     TypeError, ValueError
         shapes that do not fit together, nothing given
 
+    See Also
+    --------
+    gating_theory.flow.Piecewise : Pulses and ramps.
+    gating_theory.flow.Noise : A random input.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -329,6 +339,11 @@ class Noise:
     ------
     TypeError, ValueError
         wrong shapes, negative standard deviations
+
+    See Also
+    --------
+    gating_theory.flow.Piecewise : One course of it.
+    gating_theory.flow.Periodic : Sines and cosines.
 
     Examples
     --------

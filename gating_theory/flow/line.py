@@ -41,6 +41,10 @@ class Line:
     direction : (P,) array
         How they change; 0 elsewhere.
 
+    See Also
+    --------
+    gating_theory.flow.Flow.along : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -45,6 +45,10 @@ class RecurrentLayer:
     tensors : dict, as in RecurrentWeights
     name : str
 
+    See Also
+    --------
+    gating_theory.interop.torch.read : Makes one, by its ``layer``.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -262,6 +266,10 @@ class Recording:
     inputs : (T, B, I) array, zero after the end of a sequence
     states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
     lengths : (B,) array of int, steps of each sequence
+
+    See Also
+    --------
+    gating_theory.interop.torch.RecurrentLayer : Makes one, by its ``record``.
 
     Examples
     --------

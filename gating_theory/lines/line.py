@@ -176,6 +176,10 @@ class CriticalLine:
         Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
         anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
 
+    See Also
+    --------
+    gating_theory.critical_line : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -51,6 +51,10 @@ class Case:
     TypeError, ValueError
         another source, another state; discs, timescales or places that are none
 
+    See Also
+    --------
+    gating_theory.validate : Takes it.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -48,6 +48,10 @@ class Validation:
     level : float, the probability below which a row disagrees
     seed : the seed, or None
 
+    See Also
+    --------
+    gating_theory.validate : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

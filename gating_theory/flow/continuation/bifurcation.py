@@ -70,6 +70,11 @@ class Bifurcation:
         Estimated error of ``value``: rounding errors through the equations of the point; of cycles the change on a finer
         mesh. nan where none was estimated.
 
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds those of fixed points.
+    gating_theory.flow.continue_cycle : Finds those of cycles.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -74,6 +74,11 @@ class Cycle:
         "followed": the loop of a trajectory that contracts more than e^25 in a turn, where Newton's method failed: its period has
         the digits of the trajectory; not ok.
 
+    See Also
+    --------
+    gating_theory.flow.find_cycle : Makes one.
+    gating_theory.flow.cycles : Makes several.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -519,6 +524,11 @@ def find_cycle(
         arguments that are not allowed
     ConvergenceError
         no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
+
+    See Also
+    --------
+    gating_theory.flow.cycles : All that a set of starts finds.
+    gating_theory.flow.continue_cycle : Follows one along a parameter.
 
     Examples
     --------

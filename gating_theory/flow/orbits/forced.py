@@ -51,6 +51,10 @@ class PeriodicResponse:
     status : Status
         "converged".
 
+    See Also
+    --------
+    gating_theory.flow.periodic_response : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -155,6 +159,10 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
     CapabilityError
         the input is not periodic
 
+    See Also
+    --------
+    gating_theory.flow.periodic_response : The response that repeats itself.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -249,6 +257,11 @@ def periodic_response(
         the input is not periodic
     ConvergenceError
         Newton's method does not converge, or not to ``tol``; a multiplier is 1
+
+    See Also
+    --------
+    gating_theory.flow.stroboscopic : States once a period, from any start.
+    gating_theory.flow.Periodic : A smooth periodic input.
 
     Examples
     --------

@@ -50,6 +50,11 @@ class Irregular:
     exponents : FlowExponents, per unit of time
     states : (n, dim) array, one trajectory on it
 
+    See Also
+    --------
+    gating_theory.flow.attractors : Finds them.
+    gating_theory.flow.chaotic_gru : A flow that has one.
+
     Examples
     --------
     >>> import gating_theory as gt

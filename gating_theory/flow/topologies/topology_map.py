@@ -55,6 +55,10 @@ class TopologyMap:
     status : Status
         "complete" (every topology is proved) or "incomplete".
 
+    See Also
+    --------
+    gating_theory.flow.topology_map : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -223,6 +227,11 @@ def topology_map(
         no such path, other than two, values that are not finite or do not ascend, paths that share a parameter
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.plot_topology_map : Draws it.
+    gating_theory.flow.bifurcation_plane : The curves between topologies.
 
     Examples
     --------
