@@ -23,6 +23,7 @@ EXAMPLES = {
     "docs/start/first_steps.md": (3, 4),
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
+    "docs/guides/recordings.md": (5, 10),
     "docs/guides/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "generated" not in p.parts and "_build" not in p.parts)
