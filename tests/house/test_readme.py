@@ -24,6 +24,7 @@ EXAMPLES = {
     "docs/start/first_steps.md": (8, 11),
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
+    "docs/guides/recordings.md": (5, 10),
     "docs/guides/extending.md": (8, 7),
 }
 #: Folders of docs in which builds put what they make.
