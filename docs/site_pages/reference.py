@@ -3,6 +3,8 @@
 Pages of objects stand in no table of contents: with them in the navigation of every page the site would take three times as long.
 """
 
+from importlib import import_module
+
 from .faces import FACES, chapters, objects
 
 __all__ = ["write"]
@@ -62,7 +64,17 @@ def _chapter(chapter, some):
     for face, imported in FACES.items():
         of_face = [one for one in some if one.face == face]
         if of_face:
-            lines += [f".. rubric:: ``{imported}``", "", f".. currentmodule:: {face}", "", *_table(of_face)]
+            lines += [*_title(f"``{imported}``", "-"), f".. currentmodule:: {face}", "", *_parts(chapter, of_face)]
+    return lines
+
+
+def _parts(chapter, some):
+    """A table for what lives in the chapter's own folder, and one for each folder in it."""
+    lines = []
+    for part in sorted({one.part for one in some}, key=lambda part: (part != f"gating_theory.{chapter}", part)):
+        rows = [one for one in some if one.part == part]
+        words = (import_module(part).__doc__ or "").partition("\n")[0]
+        lines += [*([f".. rubric:: {words}", ""] if "." in part.removeprefix("gating_theory.") else []), *_table(rows)]
     return lines
 
 

@@ -691,7 +691,8 @@ class Flow:
 
         Returns
         -------
-        list of two lists of (m, 2) arrays: curves of zero speed of the first and of the second variable, by linear interpolation
+        list of two lists of (m, 2) arrays
+            Curves of zero speed of the first and of the second variable, by linear interpolation.
 
         Raises
         ------
@@ -750,7 +751,8 @@ class Flow:
 
         Returns
         -------
-        (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
+        (..., dim) array
+            With ``trajectory`` a leading axis of length n_steps + 1.
 
         Examples
         --------
@@ -828,8 +830,9 @@ class Flow:
 
         Returns
         -------
-        scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``; and ``.input``, that of the flow or
-        its course of the noise. Where a piecewise input changes the solver starts anew.
+        OptimizeResult
+            scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``; and ``.input``, that of the flow
+            or its course of the noise. Where a piecewise input changes the solver starts anew.
 
         Raises
         ------

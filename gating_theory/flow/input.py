@@ -276,8 +276,8 @@ class Periodic:
 class Noise:
     """A random input: Ornstein and Uhlenbeck's process, independent in every field and unit.
 
-    Normal at every time, with correlations std^2 exp(-|t - t'| / correlation_time). It goes through the cell's functions, so that a
-    white one, whose variance is infinite, would say nothing.
+    Normal at every time, with correlations ``std^2 exp(-|t - t'| / correlation_time)``. It goes through the cell's functions, so
+    that a white one, whose variance is infinite, would say nothing.
 
     Parameters
     ----------

@@ -127,7 +127,8 @@ class RecurrentLayer:
 
         Returns
         -------
-        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
+        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N)
+            For ``network.driven(input, parameters)``.
         """
         x = real_array("x", x)
         size = self.input_size

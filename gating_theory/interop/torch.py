@@ -121,7 +121,8 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
 
     Returns
     -------
-    Network, float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
+    Network
+        In float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
 
     Raises
     ------

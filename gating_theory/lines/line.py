@@ -172,9 +172,9 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
-        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
-        has not points enough for ``tol``), which is not ok
+    status : Status
+        Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
+        anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
 
     Examples
     --------
@@ -298,14 +298,8 @@ class CriticalLine:
 
         Returns
         -------
-        tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
-
-        Examples
-        --------
-        >>> import gating_theory as gt
-        >>> ens, plane = gt.Ensemble(gt.GRU), {"paths": ("bias.r", "gain.h"), "bounds": ((-2, 2), (0.5, 12))}
-        >>> onset = gt.critical_line(ens, quantity="onset", **plane)
-        >>> slower = gt.critical_line(ens, quantity="abscissa", value=1, **plane)
+        tuple of LinePoint
+            Of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
         if different := self._another_plane(other):

@@ -60,7 +60,8 @@ def separatrices(
 
     Returns
     -------
-    dict : "stable" and "unstable", lists of (m, 2) arrays
+    dict
+        "stable" and "unstable" to lists of (m, 2) arrays.
 
     Raises
     ------

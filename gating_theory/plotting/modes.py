@@ -142,7 +142,7 @@ def draw_kinds(ax: Axes, modes: Modes, state: int | None = None) -> None:
 
 
 def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: int = 12, ax: Axes | None = None) -> Axes:
-    """What the slowest modes of a state consist of: bars of the parts of |eigenvalue| from leaks, random and learned weights.
+    """What the slowest modes of a state consist of: bars of the parts of ``|eigenvalue|`` from leaks, random and learned weights.
 
     Parts add up to the modulus; negative ones, which hold against the others, are drawn to the left of zero. Beside each bar stand
     the timescale in steps and the kind of the mode; a conjugate pair is one bar, marked x 2.

@@ -101,7 +101,7 @@ def plot_phase_diagram(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> axes = {"gain.r": [0, 2, 4], "gain.h": [1.0, 2.5, 4.0]}
+    >>> axes = {"gain.r": [0, 4], "gain.h": [1.0, 3.0]}
     >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, ["count", "onset:gain.h"])
     >>> ax = gt.plotting.plot_phase_diagram(data, "count")
     >>> ax.get_xlabel()

@@ -155,7 +155,8 @@ def _table(rows):
     cells = ['<table style="margin: 0 0 .5em">']
     for i, row in enumerate(rows):
         tag = "th" if i == 0 else "td"
-        entries = (f'<{tag} style="text-align: {"right" if j else "left"}">{html.escape(entry)}</{tag}>' for j, entry in enumerate(row))
+        sides = ["left", *["right"] * (len(row) - 1)]
+        entries = (f'<{tag} style="text-align: {side}">{html.escape(entry)}</{tag}>' for side, entry in zip(sides, row))
         cells.append(f"<tr>{''.join(entries)}</tr>")
     return "".join([*cells, "</table>"])
 

@@ -111,8 +111,9 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
 
     Returns
     -------
-    What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it; fixed points and
-    closed orbits of flows have to be those of the flow.
+    object
+        What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it; fixed points
+        and closed orbits of flows have to be those of the flow.
 
     Raises
     ------

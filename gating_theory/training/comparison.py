@@ -98,7 +98,8 @@ class InitialisationRow:
         require(self.sensitivity >= 0.0, f"sensitivity must not be negative, got {self.sensitivity}")
 
     def __repr__(self) -> str:
-        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        gradient = f"gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, {gradient}"
         return brief("InitialisationRow", f"{self.name}: {numbers}")
 
     def __str__(self) -> str:

@@ -72,8 +72,10 @@ class Diagnosis:
     n_steps, n_sequences : int, length of the run or the longest input sequence, how many runs or input sequences
     actual : ModeSummary of the eigenvalues
     bulk : ModeSummary of the eigenvalues without the learned part of the weights, at the same sites
-    from_sites : ModeSummary by theory, from the sites of the same states and the gains of the random part: what random matrices of
-        its law would give there
+    from_sites : ModeSummary by theory
+        From the sites of the same states and the gains of the random part: what random matrices of its law would give there.
+    shuffled_eigenvalues : (S, d N) complex array
+        Eigenvalues with the entries of each matrix shuffled, at the states that this network visits.
     shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
     random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
     random_driven : ModeSummary or None

@@ -64,7 +64,9 @@ class FixedPointBranch:
     Attributes
     ----------
     path : str or Line
-    values : (n,) array of the parameter, states : (n, dim) array, eigenvalues : (n, dim) complex array of the flow's Jacobian
+    values : (n,) array of the parameter
+    states : (n, dim) array, the fixed points
+    eigenvalues : (n, dim) complex array of the flow's Jacobian
     bifurcations : list of Bifurcation, in the order of the branch
     step : float, of the Euler map whose bifurcations are included
     flow : Flow at the start

@@ -63,7 +63,7 @@ class InfinitePeriod:
     distance : float
         Of these from the last cycle, the largest, in units of the cycle's extent.
     slope : float
-        Of the last periods against -log|mu - mu_c| (connections) or |mu - mu_c|^(-1/2) (saddle-node).
+        Of the last periods against ``-log|mu - mu_c|`` (connections) or ``|mu - mu_c|^(-1/2)`` (saddle-node).
     expected : float
         By theory: passes / min(lambda_u, -lambda_s), or pi / sqrt(a b) summed over the folds passed, of dx/dt = a mu + b x^2 there;
         nan for a ring of different saddles.

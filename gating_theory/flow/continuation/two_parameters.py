@@ -45,7 +45,8 @@ class BifurcationCurve:
     kind : str
         "fold", "pitchfork", "transcritical", "hopf"; of the Euler map "flip", "neimark_sacker".
     paths : pair of str or Line
-    values : (n, 2) array of the parameters, states : (n, dim) array
+    values : (n, 2) array of the parameters
+    states : (n, dim) array, the fixed points
     eigenvalues : (n, dim) complex array of the flow's Jacobian
     coefficient : (n,) array
         Normal-form coefficient, as in :class:`Bifurcation`: negative on supercritical parts (hopf, neimark_sacker, pitchfork; flip:

@@ -30,7 +30,8 @@ class FlowAndMap:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     points : FlowFixedPoints
         The fixed points of both.
     multipliers : (n, dim) complex array

@@ -136,8 +136,8 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
 
     Returns
     -------
-    (..., dim) array, with ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory
-    was given up.
+    (..., dim) array
+        With ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory was given up.
 
     Raises
     ------

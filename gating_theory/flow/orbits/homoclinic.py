@@ -46,7 +46,8 @@ class Homoclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         Of ``value``: its change with the last refinement of the mesh and with the doubling of the time near the saddle.
     saddle : (dim,) array
@@ -190,7 +191,8 @@ class Heteroclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         As for :class:`Homoclinic`.
     from_saddle, to_saddle : (dim,) arrays

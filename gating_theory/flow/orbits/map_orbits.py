@@ -44,7 +44,8 @@ class MapAttractors:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     attractors : list of MapAttractor
     starts : (..., dim) array
     label : (...) array of int

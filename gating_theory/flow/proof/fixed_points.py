@@ -31,6 +31,12 @@ _POLISHED, _NEWTON_STEPS = 1e-12, 20
 class Topology(NamedTuple):
     """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures.
 
+    Attributes
+    ----------
+    sinks : int, points that attract in all directions
+    sources : int, points that repel in all directions
+    saddles : int, the others
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -119,7 +119,8 @@ class TopologyMap:
 
         Returns
         -------
-        (m, 2) array of values of x and y. Where more than two topologies lie between neighbours, the end of the first one.
+        (m, 2) array of values of x and y
+            Where more than two topologies lie between neighbours, the end of the first one.
         """
         width = real("width", width, low=1e-9, high=1.0)
         places = np.stack(np.meshgrid(self.x, self.y, indexing="ij"), axis=-1)
