@@ -181,7 +181,7 @@ def _blocks(report: str) -> Iterator[tuple[str, list[list[str]]]]:
 def _rows(lines: list[str]) -> list[list[str]]:
     """The rows of a table that begins with the first line: a heading, and lines whose numbers end where its words do."""
     ends = [match.end() for match in _ENTRY.finditer(lines[0])]
-    if len(ends) < _COLUMNS:
+    if len(ends) < _COLUMNS or "=" in lines[0]:  # equations are no headings
         return []
     rows = list(takewhile(bool, (_cut(line, ends) for line in lines)))
     return rows if len(rows) >= _ROWS else []

@@ -78,7 +78,10 @@ def test_the_citation_file_agrees(entries):
         entry = titles[reference["title"]]
         names = [", ".join(filter(None, (a["family-names"], a.get("given-names")))) for a in reference["authors"]]
         assert field(entry, "author") == " and ".join(names)
-        assert reference.get("url", "").removeprefix("https://arxiv.org/abs/") in ("", field(entry, "eprint")) or "doi" in reference["url"]
+        assert (
+            reference.get("url", "").removeprefix("https://arxiv.org/abs/") in ("", field(entry, "eprint"))
+            or "doi" in reference["url"]
+        )
         for here, there in (("year", "year"), ("journal", "journal"), ("volume", "volume"), ("start", "pages")):
             assert here not in reference or str(reference[here]) == field(entry, there)
 
