@@ -111,8 +111,9 @@ def in_html(report: str, picture: bytes | None = None) -> str:
     if picture is None:
         return f"<div>{parts}</div>"
     data = base64.b64encode(picture).decode("ascii")
-    image = f'<img width="{_WIDTH}" alt="" src="data:image/png;base64,{data}" style="margin: 0; align-self: flex-start"/>'
-    return f'<div style="display: flex; flex-wrap: wrap; gap: 1em"><div>{parts}</div>{image}</div>'
+    image = f'<img width="{_WIDTH}" alt="" src="data:image/png;base64,{data}" style="margin: 0; align-self: flex-end"/>'
+    # beside the report where there is room, else above it
+    return f'<div style="display: flex; flex-wrap: wrap-reverse; gap: 1em"><div style="align-self: flex-end">{parts}</div>{image}</div>'
 
 
 def notebook_html(kind: str, result: object) -> str:

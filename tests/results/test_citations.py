@@ -37,7 +37,7 @@ def entries():
 
 
 def is_label(word):
-    """Labels of equations are bold in none of our files: the first column of the table of equations; those of papers begin a line."""
+    """Those of equations stand in the first column of the map's table; those of papers begin a line."""
     return bool(re.search(rf"^\| {word} \|", MAP, flags=re.M) or re.search(rf"^\[{word}\] ", MAP, flags=re.M))
 
 
