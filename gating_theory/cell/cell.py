@@ -90,6 +90,27 @@ class Cell:
     TypeError, ValueError
         For anything that is not a symbol or expression, unequal lengths, names used twice, unknown symbols, a message that
         looks ahead to a field computed later, and (on first use) a fixed point that is none.
+
+    Examples
+    --------
+    A leaky unit, and the gain at which its zero state loses stability:
+
+    >>> import sympy as sp
+    >>> import gating_theory as gt
+    >>> h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
+    >>> z = gt.sigma(y_z)
+    >>> cell = gt.Cell(
+    ...     name="leaky",
+    ...     state=[h],
+    ...     fields=[y_z, y_h],
+    ...     messages=[h, h],
+    ...     update=[z * h + (1 - z) * sp.tanh(y_h)],
+    ...     fixed_point=[sp.tanh(y_h)],
+    ... )
+    >>> cell.field_names
+    ('z', 'h')
+    >>> round(float(gt.onset(gt.Ensemble(cell), "gain.h")), 4)
+    1.0
     """
 
     def __init__(

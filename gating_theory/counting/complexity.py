@@ -79,6 +79,15 @@ class Complexity:
         there is no saddle because the rate is too small to be resolved, the largest that it may be.
     saddles : tuple of Saddle
         Those found, the ones with the right signs first, largest rate first: see :func:`complexity` for what may be missing.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.complexity(gt.Ensemble(gt.Vanilla, gain=2))
+    >>> round(found.value, 5), found.status.code
+    (0.02483, 'converged')
+    >>> found.sites.source, round(found.moments["h"], 3)  # what a typical fixed point looks like
+    ('typical fixed point', 0.385)
     """
 
     ensemble: Ensemble
@@ -233,6 +242,16 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
         matrices of a law whose rate is not known
     ConvergenceError
         no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no fixed point
+
+    Examples
+    --------
+    Networks of N units have about exp(value N) fixed points; below the onset the zero state is the only one:
+
+    >>> import gating_theory as gt
+    >>> gt.complexity(gt.Ensemble(gt.Vanilla, gain=0.9)).value
+    0.0
+    >>> round(gt.complexity(gt.Ensemble(gt.Vanilla, gain=3)).value, 4)
+    0.0614
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")

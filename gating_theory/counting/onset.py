@@ -91,6 +91,15 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
     ConvergenceError
         The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
         has failed. Or a complexity on the way did not converge.
+
+    Examples
+    --------
+    Exponentially many fixed points turn up before the zero state of this GRU loses stability, at 2:
+
+    >>> import gating_theory as gt
+    >>> found = gt.complexity_onset(gt.Ensemble(gt.GRU, gain={"r": 6}), "gain.h", bounds=(1, 3))
+    >>> print(round(float(found), 4), found.discontinuous)
+    1.7493 True
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity_onset", "count_fixed_points of sampled networks")

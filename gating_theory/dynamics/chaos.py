@@ -69,6 +69,13 @@ def largest_exponent(
     ------
     TypeError, ValueError, MemoryError, ConvergenceError
         as simulate
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> exponent, error = gt.largest_exponent(gt.Ensemble(gt.Vanilla, gain=0.5), 400, 200, rng=0)
+    >>> print(round(exponent, 1))  # at the zero state log(radius), here log(0.5) = -0.69
+    -0.7
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     return measured_exponent(ensemble, n_units, n_steps, scale, generator(rng))[:2]
@@ -162,6 +169,15 @@ def chaos_onset(
         no change of sign within the bounds or the default ones, or ends that stay undecided
     ConvergenceError
         a state or exponent was not finite
+
+    Examples
+    --------
+    Two simulated networks; so small ones become chaotic above the value of infinite ones, 1:
+
+    >>> import gating_theory as gt
+    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), n_units=100, n_steps=200, n_networks=2, tol=0.1, rng=0)
+    >>> print(round(float(found), 1), found.error > 0, len(found.networks))
+    1.6 True 2
     """
     instance("ensemble", ensemble, Ensemble)
     path = path_of("parameter", parameter, ensemble)

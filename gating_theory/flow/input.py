@@ -276,8 +276,8 @@ class Periodic:
 class Noise:
     """A random input: Ornstein and Uhlenbeck's process, independent in every field and unit.
 
-    Normal at every time, with correlations std^2 exp(-|t - t'| / correlation_time). It goes through the cell's functions, so that a
-    white one, whose variance is infinite, would say nothing.
+    Normal at every time, with correlations ``std^2 exp(-|t - t'| / correlation_time)``. It goes through the cell's functions, so
+    that a white one, whose variance is infinite, would say nothing.
 
     Parameters
     ----------
@@ -291,6 +291,14 @@ class Noise:
     ------
     TypeError, ValueError
         wrong shapes, negative standard deviations
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> noise = gt.flow.Noise({"h": 0.1}, correlation_time=2.0)
+    >>> run = gt.GRUFlow(U_h=3, input=noise).integrate([0.5], [0, 20], rng=0)
+    >>> bool(run.y[0, -1] > 0.8)
+    True
     """
 
     std: Any
@@ -333,6 +341,14 @@ class Noise:
         Returns
         -------
         Piecewise, linear
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> noise = gt.flow.Noise([[0.0], [0.0], [0.1]], correlation_time=2.0)
+        >>> course = noise.sample(1000.0, 0.1, rng=0)
+        >>> round(float(course.values[:, 2, 0].std()), 2)
+        0.1
         """
         std, mean = _array(self.std), 0.0 if self.mean is None else _array(self.mean)
         start, stop = real("start", start), real("stop", stop)

@@ -66,6 +66,16 @@ class GradientGrowth:
     status : Status
         Its code is "decays", "marginal" or "grows" by the rate, or "path".
     source : FixedPoint, Sites or None, whose sites are kept through all steps
+
+    Examples
+    --------
+    Gradients at the zero state of a vanilla network decay by the square of its spectral radius in every step:
+
+    >>> import gating_theory as gt
+    >>> point = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.9))[0]
+    >>> found = gt.gradient_growth(point, 100)
+    >>> print(found.status.code, round(found.rate, 4), found.mean_square[1].round(4))
+    decays 0.81 0.81
     """
 
     n_steps: int
@@ -208,6 +218,17 @@ def gradient_growth(
         the equations are not known to hold for the law of the matrices
     ConvergenceError
         the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
+
+    Examples
+    --------
+    Through 100 steps of a GRU at its zero state gradients that go through the same weights again and again decay more slowly:
+
+    >>> import gating_theory as gt
+    >>> point = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 1.8}))[0]
+    >>> for weights in ("tied", "untied"):
+    ...     print(weights, gt.gradient_growth(point, 100, weights=weights).log10[100].round(2))
+    tied -5.7
+    untied -34.44
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))

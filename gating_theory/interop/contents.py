@@ -110,6 +110,16 @@ class Contents:
     modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
     hint : str, what the source holds instead where there are no modules
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> found = gt.read({"rnn.weight_ih_l0": np.ones((8, 3)), "rnn.weight_hh_l0": np.eye(8)}, nonlinearity="tanh")
+    >>> found.names
+    ('rnn',)
+    >>> found.layer(0).network.n_units
+    8
     """
 
     source: str

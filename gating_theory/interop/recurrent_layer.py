@@ -44,6 +44,18 @@ class RecurrentLayer:
     kind : str
     tensors : dict, as in RecurrentWeights
     name : str
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> module = torch.nn.GRU(3, 8)
+    >>> layer = read(module).layer(0)
+    >>> x = torch.randn(5, 3)
+    >>> states = layer.run(x.numpy())
+    >>> bool(abs(states[-1, 0] - module(x)[0][-1].detach().numpy()).max() < 1e-6)
+    True
     """
 
     kind: str
@@ -115,7 +127,8 @@ class RecurrentLayer:
 
         Returns
         -------
-        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
+        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N)
+            For ``network.driven(input, parameters)``.
         """
         x = real_array("x", x)
         size = self.input_size
@@ -240,6 +253,18 @@ class Recording:
     inputs : (T, B, I) array, zero after the end of a sequence
     states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
     lengths : (B,) array of int, steps of each sequence
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+    >>> recording.states.shape
+    (6, 2, 1, 8)
+    >>> net, states = recording.at([0, 4], [1, 1])
+    >>> net.eigenvalues(states).shape
+    (2, 8)
     """
 
     layer: RecurrentLayer

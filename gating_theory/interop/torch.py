@@ -81,6 +81,15 @@ def read(
         no such file
     MemoryError
         the tensors claim more than there is memory for
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> weights = read(torch.nn.LSTM(3, 8, num_layers=2))
+    >>> weights.kind, weights.n_layers, weights.input_size
+    ('LSTM', 2, 3)
     """
     if isinstance(source, RecurrentWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
@@ -112,12 +121,22 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
 
     Returns
     -------
-    Network, float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
+    Network
+        In float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
 
     Raises
     ------
     TypeError, ValueError
         as :func:`read`
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import from_module
+    >>> net = from_module(torch.nn.GRU(3, 8))
+    >>> net.cell.name, net.n_units
+    ('GRUResetAfter', 8)
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module must be a PyTorch module, got {type(module).__name__}")
@@ -150,6 +169,16 @@ def from_state_dict(
     ------
     TypeError, ValueError, FileNotFoundError
         as :func:`read`
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import from_state_dict
+    >>> torch.save(torch.nn.LSTM(3, 8).state_dict(), "model.pt")
+    >>> net = from_state_dict("model.pt")
+    >>> net.cell.name, net.n_units
+    ('LSTM', 8)
     """
     if isinstance(source, torch.nn.Module):
         raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")

@@ -40,6 +40,15 @@ class FixedPoint:
         amplified by close to a fold or an onset. 0 where there is nothing to integrate.
     status : Status
         Its code is "converged", "zero_state", or "inaccurate" where the estimated error exceeds the tolerance; then it is not ok.
+
+    Examples
+    --------
+    Beyond its onset a vanilla network has one state beside zero:
+
+    >>> import gating_theory as gt
+    >>> zero, active = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2))
+    >>> zero.is_zero, round(active.moments["h"], 4), active.ok
+    (True, 0.5304, True)
     """
 
     ensemble: Ensemble

@@ -75,6 +75,16 @@ class FiniteTimeExponents:
     transient, tangent_transient : int, steps dropped
     driven : bool, whether along inputs that were given: these then are conditional exponents
     ensemble : Ensemble of the network
+
+    Examples
+    --------
+    80 windows of five steps, and how exponents of longer ones vary:
+
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 50, rng=0)
+    >>> found = gt.finite_time_exponents(net, 5, n_steps=400, rng=1)
+    >>> found.n_windows, found.lengths
+    (80, array([ 5, 10, 20]))
     """
 
     windows: np.ndarray = field(repr=False)

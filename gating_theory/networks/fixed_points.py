@@ -107,6 +107,16 @@ class NetworkFixedPoints:
     tol, slow_tol, merge : float, as asked for
     status : Status
         Code "ok" or, with ``ok`` False, "missing": the degree proves that some are. The words count them all.
+
+    Examples
+    --------
+    The fixed points of a small network, and how many unstable directions each has; their indices sum to 1:
+
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 10, rng=6)
+    >>> found = net.find_fixed_points(rng=0)
+    >>> found.label.tolist(), found.n_unstable, found.degree
+    (['fixed', 'fixed', 'fixed'], array([7, 4, 4]), 1)
     """
 
     objective: str

@@ -82,6 +82,19 @@ class Network:
     States are arrays (d, N), with a batch (B, d, N). Flat ones, (d N,) or (B, d N), are taken as well: the N values of the first
     state variable come first (for the LSTM all h, then all c). That is also the order of rows and columns of the Jacobian.
     Results always have the full shape.
+
+    Examples
+    --------
+    A sampled network, one from arrays, and a run of each:
+
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain=2), 100, rng=0)
+    >>> net.run(net.random_state(rng=1), 50).shape
+    (1, 100)
+    >>> own = gt.Network(gt.Vanilla, 0.5 * np.eye(3)[None], np.zeros((1, 3)))
+    >>> own.eigenvalues(np.zeros(3))
+    array([0.5+0.j, 0.5+0.j, 0.5+0.j])
     """
 
     as_dict = dict_of

@@ -73,6 +73,19 @@ class PredictedOutliers:
     status : Status
         Its code is "predicted", or "many_visited" where what was visited is more than a quarter of the dimensions of some field:
         deleting the rest is then not right, and it is not ok.
+
+    Examples
+    --------
+    A network with a low-rank part: one eigenvalue stands alone, at 1.5 give or take the standard deviation.
+
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 100, rng=0)
+    >>> part = np.full((1, 100, 100), 1.5 / 100)  # one eigenvalue, 1.5
+    >>> net = gt.Network(gt.Vanilla, random.matrices + part, random.biases)
+    >>> found = gt.predicted_outliers(net, part, np.zeros(100))
+    >>> print(found.values.round(2), found.sd.round(2), found.status.code)
+    [1.5+0.j] [0.05] predicted
     """
 
     values: np.ndarray
@@ -158,6 +171,19 @@ def predicted_outliers(
         arrays of other shapes, arguments out of range
     CapabilityError
         a batch of networks; matrices of a law whose edge is not known
+
+    Examples
+    --------
+    The largest eigenvalue of a network with a low-rank part, predicted and computed:
+
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 200, rng=0)
+    >>> part = np.full((1, 200, 200), 1.5 / 200)
+    >>> net = gt.Network(gt.Vanilla, random.matrices + part, random.biases)
+    >>> found = gt.predicted_outliers(net, part, np.zeros(200))
+    >>> print(found.values.real.round(2), max(net.eigenvalues(np.zeros(200)).real).round(2))
+    [1.5] 1.52
     """
     instance("net", net, Network)
     if net.batch is not None:

@@ -63,6 +63,12 @@ def plot_singular_values(
     -----
     Areas are fractions of all singular values. An atom at zero has no area: the legend names its weight. Where the density
     diverges the picture ends below. Where all that are not zero sit in one place (without gains, say) a line stands there.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]
+    >>> ax = gt.plotting.plot_singular_values(gt.Spectrum(zero).singular_values(), n=10)
     """
     instance("result", result, SingularValues)
     n = integer("n", n, low=10)
@@ -126,6 +132,12 @@ def plot_pseudospectrum(
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.GRU))[0]
+    >>> ax = gt.plotting.plot_pseudospectrum(gt.Spectrum(zero), eps=[0.1])
     """
     from matplotlib import colormaps
 
@@ -167,6 +179,13 @@ def plot_gradient_growth(
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 2}))[0])
+    >>> growths = {kind: gt.gradient_growth(zero, 20, kind) for kind in ("tied", "untied")}
+    >>> ax = gt.plotting.plot_gradient_growth(growths)
     """
     several = _growths(growth)
     points = _measured_growth(measured, several)

@@ -63,6 +63,15 @@ class OutermostLaw:
     actions : (D, P) array
         -log P(no eigenvalue beyond | sites), at positions from ``low`` to ``high`` that are even in the logarithm of their distance
         from ``floor``.
+
+    Examples
+    --------
+    The largest modulus in vanilla networks of 100 units and gain 1, its median and where nine out of ten are:
+
+    >>> import gating_theory as gt
+    >>> law = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).finite_size(100).radius
+    >>> print(law.limit, round(law.median, 3), law.quantile([0.05, 0.95]).round(3))
+    1.0 1.048 [0.999 1.117]
     """
 
     kind: str
@@ -222,6 +231,16 @@ class FiniteSize:
     n_units : int, N
     method : str, "resample", "delta", or "given": of the law for one network's own sites
     radius, abscissa : OutermostLaw, of largest modulus and largest real part; isolated eigenvalues do not count
+
+    Examples
+    --------
+    The radius is 0.95 in the limit; of networks of 100 units many are unstable:
+
+    >>> import gating_theory as gt
+    >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.95))[0])
+    >>> law = sp.finite_size(100)
+    >>> print(round(law.radius.mean, 3), round(law.radius.sd, 3), round(law.probability_unstable, 3))
+    0.999 0.035 0.448
     """
 
     spectrum: Any = field(repr=False)

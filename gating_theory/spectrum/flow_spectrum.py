@@ -27,6 +27,15 @@ class FlowSpectrum:
 
     The state has to be one of the flow: fixed points are the discrete network's, the sites of a moving state come from
     ``dmft(.., flow=True)``. At a state of ``cell.euler(step)`` rates are per step of that cell: divide them by the step.
+
+    Examples
+    --------
+    In continuous time a state is stable if all rates have negative real parts; the slowest decays as exp(growth_rate t):
+
+    >>> import gating_theory as gt
+    >>> rates = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain=1.5))[0]).flow
+    >>> print(round(rates.growth_rate(), 4), round(rates.slowest_time(), 4))
+    -0.125 8.0
     """
 
     def __init__(self, spectrum: AnySpectrum) -> None:

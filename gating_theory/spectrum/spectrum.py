@@ -112,6 +112,19 @@ class Spectrum(Pseudospectra):
         Equations that are not known to hold for the law of the matrices.
     ConvergenceError
         By methods: a quadrature or an equation did not converge at some lambda (``estimate`` holds what was reached).
+
+    Examples
+    --------
+    The zero state of a GRU has the exact disc around the leak sigma(b_z) of the radius (1 - sigma(b_z)) a_h sigma(b_r):
+
+    >>> import gating_theory as gt
+    >>> zero, active = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}))
+    >>> sp = gt.Spectrum(zero)
+    >>> round(sp.abscissa(), 4), round(sp.mass(0.5, 1.0), 4)  # the disc ends at 1/2 + 3/2; (1 / 1.5)^2 of it
+    (2.0, 0.4444)
+    >>> sp = gt.Spectrum(active)
+    >>> round(sp.radius(), 4), round(sp.slow_fraction(10), 4)
+    (1.3426, 0.1622)
     """
 
     def __init__(self, source: FixedPoint | Sites | Any, tol: float | None = None) -> None:

@@ -45,6 +45,13 @@ class InitialisationRow:
     sensitivity : float
         Lambda = T d radius / d gain of the candidate, at the gain where the radius is 1: gradients through T steps change by the
         factor exp(2 Lambda da) where that gain changes by da.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> row = gt.compare_initialisations({"iid": gt.Ensemble(gt.GRUResetAfter)})["iid"]
+    >>> row.radius, round(row.factor, 4)
+    (0.75, 2.0)
     """
 
     initialisation: Initialisation
@@ -110,6 +117,15 @@ class InitialisationTable:
     Attributes
     ----------
     rows : tuple of InitialisationRow
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> table = gt.compare_initialisations({"small": gt.Ensemble(gt.LSTM, gain=0.5), "large": gt.Ensemble(gt.LSTM, gain=2.0)})
+    >>> table.names
+    ('small', 'large')
+    >>> [round(row.radius, 3) for row in table]
+    [0.625, 1.0]
     """
 
     rows: tuple[InitialisationRow, ...]

@@ -62,6 +62,15 @@ class Design:
         made with ``memory``, where Lambda times the fluctuation of the gain is above 1 (``Promise.fluctuation``).
     size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     promise : Promise or None, what gradients do, of designs made with ``memory``
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.design(gt.GRUResetAfter, memory=100)
+    >>> result.reached, result.status.code
+    (True, 'reached')
+    >>> round(result.ensemble.bias["z"], 3)
+    4.605
     """
 
     ensemble: Ensemble

@@ -91,6 +91,12 @@ def gilboa(cell: Cell, bias: float = 5.0, gain: float = 1e-5) -> Initialisation:
         no cell, arguments out of range
     CapabilityError
         no zero state, no single gate that sets the leak
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.gilboa(gt.LSTM).ensemble.bias["f"]
+    5.0
     """
     bias, gain = real("bias", bias, low=0.0, high=LARGEST), real("gain", gain, low=0.0, high=LARGEST)
     unit = RestingUnit(Ensemble(instance("cell", cell, Cell, "such as gt.LSTM"), gain), "gilboa")
@@ -120,6 +126,13 @@ def orthogonal(cell: Cell, gain: float = 1.0, *, stacked: bool = False, bias: Ma
     ------
     TypeError, ValueError
         no cell, unknown fields, a gain out of range
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> start = gt.orthogonal(gt.GRUResetAfter)
+    >>> start.ensemble.matrices["h"]
+    Haar()
     """
     gain, stacked = real("gain", gain, low=0.0, high=LARGEST), boolean("stacked", stacked)
     gates = instance("cell", cell, Cell, "such as gt.LSTM").n_fields

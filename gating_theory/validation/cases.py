@@ -50,6 +50,13 @@ class Case:
     ------
     TypeError, ValueError
         another source, another state; discs, timescales or places that are none
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> case = gt.Case("quiet", gt.Ensemble(gt.Vanilla, gain=0.5), "zero", discs=((0, 0.25),), lambdas=(1.0,))
+    >>> gt.validate(case, n_units=50, n_networks=2).cases
+    ('quiet',)
     """
 
     name: str

@@ -103,7 +103,7 @@ def validate(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.validate(gt.Ensemble(gt.JANET, gain=2.0), n_units=100, n_networks=2)
+    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=2.0), n_units=100, n_networks=2)
     >>> result.ok
     True
     """

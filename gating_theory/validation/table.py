@@ -47,6 +47,16 @@ class Validation:
     notes : dict, case name -> why its rows are judged less sharply than others, and how; mostly empty
     level : float, the probability below which a row disagrees
     seed : the seed, or None
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+    >>> result.ok, result.cases
+    (True, ('Vanilla zero state',))
+    >>> row = result.rows[0]
+    >>> row.quantity, round(row.theory, 4)
+    ('radius', 0.5)
     """
 
     rows: tuple[Row, ...]

@@ -46,14 +46,17 @@ class Bifurcation:
         "fold", "pitchfork", "transcritical", "multiple" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
         "cycle_fold", "cycle_crossing" (another branch), "period_doubling", "torus" (cycles). "multiple": several eigenvalues
         vanish at once, as symmetries enforce, and several branches cross.
-    path : str or Line, value : float
-        The parameter, and where.
+    path : str or Line
+        The parameter.
+    value : float
+        Its value at the bifurcation.
     state : (dim,) array
         The fixed point, or a state on the cycle.
     flow : Flow at that value
     coefficient : float
-        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with |q| = 1, <p, q> = 1), real
-        part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork),
+        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with ``|q| = 1``,
+        ``<p, q> = 1``), real part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip,
+        pitchfork),
         quadratic coefficient (fold, transcritical). nan for cycles, and where there is none: several eigenvalues critical at once,
         a double zero, a strong resonance of a map.
     frequency : float
@@ -66,6 +69,15 @@ class Bifurcation:
     error : float
         Estimated error of ``value``: rounding errors through the equations of the point; of cycles the change on a finer
         mesh. nan where none was estimated.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
+    >>> branch = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0])
+    >>> hopf = branch.bifurcations[-1]
+    >>> hopf.kind, round(hopf.value, 6), round(hopf.frequency, 6), hopf.supercritical
+    ('hopf', 2.0, 0.5, True)
     """
 
     kind: str

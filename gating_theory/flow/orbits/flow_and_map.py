@@ -30,7 +30,8 @@ class FlowAndMap:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     points : FlowFixedPoints
         The fixed points of both.
     multipliers : (n, dim) complex array
@@ -40,6 +41,16 @@ class FlowAndMap:
     map_attractors : MapAttractors
     status : Status
         "same", or "different" where a fixed point is stable in one of the two only; ok always.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+    >>> result = gt.flow.flow_and_map(flow, starts=4)
+    >>> abs(result.multipliers).round(3)
+    array([[1.09, 1.09]])
+    >>> result.map_attractors.attractors[0].kind
+    'circle'
     """
 
     flow: Flow
@@ -112,6 +123,14 @@ def flow_and_map(
         arguments that are not allowed
     CapabilityError
         the flow's fixed points cannot be searched (more than 3 units)
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+    >>> result = gt.flow.flow_and_map(flow, starts=4)
+    >>> result.flow_stable, result.map_stable
+    (array([ True]), array([False]))
     """
     instance("flow", flow, Flow)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)

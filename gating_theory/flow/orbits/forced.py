@@ -50,6 +50,14 @@ class PeriodicResponse:
         Change of ``state`` with the tolerances of the integration a hundred times larger: the error is smaller.
     status : Status
         "converged".
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> response = gt.flow.periodic_response(flow, [0.0])
+    >>> response.states(4)[:, 0].round(4)
+    array([-0.1796,  0.0383,  0.1796, -0.0383])
     """
 
     flow: Flow
@@ -128,8 +136,8 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
 
     Returns
     -------
-    (..., dim) array, with ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory
-    was given up.
+    (..., dim) array
+        With ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory was given up.
 
     Raises
     ------
@@ -137,6 +145,13 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
         arguments that are not allowed
     CapabilityError
         the input is not periodic
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> gt.flow.stroboscopic(flow, [0.9], 12, trajectory=True)[::4, 0].round(4)
+    array([ 0.9   , -0.1759, -0.1796, -0.1796])
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)
@@ -225,6 +240,14 @@ def periodic_response(
         the input is not periodic
     ConvergenceError
         Newton's method does not converge, or not to ``tol``; a multiplier is 1
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> response = gt.flow.periodic_response(flow, [0.0])
+    >>> response.stable, response.multipliers.real.round(4)
+    (True, array([0.2461]))
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)

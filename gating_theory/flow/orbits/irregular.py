@@ -49,6 +49,14 @@ class Irregular:
         exponent.
     exponents : FlowExponents, per unit of time
     states : (n, dim) array, one trajectory on it
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.flow.attractors(gt.flow.chaotic_gru(), [[0.1, 0.2, 0.3]])
+    >>> strange = found.irregular[0]
+    >>> strange.kind, strange.exponents.n_positive
+    ('chaos', 1)
     """
 
     kind: str

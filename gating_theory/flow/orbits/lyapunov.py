@@ -77,6 +77,13 @@ class FlowExponents:
         "converged"; "fixed_point": the trajectory rests (ok, the text says so); "transient": the two halves of the average differ
         in an exponent or in the range of a coordinate, or no exponent of the flow is 0, so that the trajectory is still on its way
         to rest or elsewhere; not ok.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> rates = gt.lyapunov_spectrum(gt.GRUFlow(U_h=[[1, -1], [1, 1]]), start=[0.1, 0.2], time=500)
+    >>> rates.at_fixed_point, rates.exponents.round(4)
+    (True, array([-0.25, -0.25]))
     """
 
     flow: Flow
