@@ -36,14 +36,21 @@ _ACCIDENTS = (
 )
 
 
+#: What any markup has at least: signs within a line, or how a line begins.
+_MARKUP = re.compile(r"[*`|\\]|::|:\w+:|_(?!\w)|^[^\w\"'\n]|^\w{1,5}[.)]\s|\n[\"']{4}", flags=re.M)
+
+
 @cache
 def _sphinx_roles():
     for role in _ROLES:
         roles.register_generic_role(role, nodes.literal)
 
 
+@cache
 def markup(text):
     """What docutils finds wrong in reStructuredText, and the markup in it that nobody means."""
+    if not _MARKUP.search(text):  # most pieces
+        return []
     _sphinx_roles()
     settings = {"report_level": 5, "halt_level": 5, "input_encoding": "unicode", "file_insertion_enabled": False}
     tree = publish_doctree(text, settings_overrides=settings | {"docinfo_xform": False, "doctitle_xform": False})
