@@ -50,7 +50,7 @@ class WithSingularValues(MatrixLaw):
     >>> print(round(law.inverse_square() ** -0.5, 4))  # of values of mean square 1
     0.6
     >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.9, matrices=law))[0])
-    >>> print(sp.density(0.53), round(sp.density(0.55), 3))  # on both sides of 0.54, 0.6 times the gain
+    >>> print(sp.density(0.53), round(sp.density(0.55), 3))  # 0.6 times the gain is 0.54
     0.0 1.48
     """
 

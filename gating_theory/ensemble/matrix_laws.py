@@ -109,7 +109,8 @@ class MatrixLaw(ABC):
     ...     name = "signs"
     ...     def draw(self, n, rng=None, count=1):
     ...         return np.random.default_rng(rng).choice([-1.0, 1.0], (count, n, n))
-    >>> U = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=3, matrices=Signs()), 100, rng=0).matrices[0]
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=3, matrices=Signs())
+    >>> U = gt.Network.sample(ens, 100, rng=0).matrices[0]
     >>> print(abs(U).max().round(4))  # 3 / sqrt(100)
     0.3
     """

@@ -117,7 +117,7 @@ class Spectrum(Pseudospectra):
     >>> import gating_theory as gt
     >>> zero, active = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}))
     >>> sp = gt.Spectrum(zero)
-    >>> round(sp.abscissa(), 4), round(sp.mass(0.5, 1.0), 4)  # the disc ends at 1/2 + 3/2; (1 / 1.5)^2 of it
+    >>> round(sp.abscissa(), 4), round(sp.mass(0.5, 1.0), 4)  # 1/2 + 3/2; (1 / 1.5)^2
     (2.0, 0.4444)
     >>> sp = gt.Spectrum(active)
     >>> round(sp.radius(), 4), round(sp.slow_fraction(10), 4)

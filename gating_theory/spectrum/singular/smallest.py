@@ -40,7 +40,8 @@ class SmallestSingularValue:
     At a real lambda the law is that of real matrices:
 
     >>> import gating_theory as gt
-    >>> law = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).smallest_singular_value(0, 100)
+    >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0])
+    >>> law = sp.smallest_singular_value(0, 100)
     >>> round(law.mean, 4), law.real
     (0.0066, True)
     """
