@@ -43,9 +43,9 @@ pictures: $(VENV)/.installed-test
 	mkdir -p docs/pictures
 	cp $(PICTURES:%=output/figures/%.png) docs/pictures/
 
-# the site in docs/_build, with the figures there are in output/figures; a warning is an error
+# the site in docs/_build/html, its notebooks executed; a warning is an error
 docs: $(VENV)/.installed-docs
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 # installed again whenever pyproject.toml changes
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created
