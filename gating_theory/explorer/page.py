@@ -70,10 +70,11 @@ def network_page(document: Any, background: Background) -> None:
     page = _NetworkPage(document, background)
     document.title = "gating_theory explorer"
     document.template = frame("/", _CONTROLS, _PICTURES)
-    for model in page.roots():
-        document.add_root(model)
     document.on_session_destroyed(lambda context: page.close())
     page.begin()
+    with document.models.freeze():  # models are gone through once, not for every root
+        for model in page.roots():
+            document.add_root(model)
 
 
 class _NetworkPage:
@@ -184,7 +185,7 @@ class _NetworkPage:
             return
         if answer.code == "piece":
             self._show(lane, answer.value)
-        elif answer.code != "done":
+        elif answer.code == "crashed" or answer.code == "failed" and "State" not in self._missing:
             self._missing[key] = f"{key}: {answer.value}"
             self._say()
         if lane == "lines" and answer.code != "piece":

@@ -234,7 +234,7 @@ class _Plane:
         dot.nonselection_glyph = None
         tool = PointDrawTool(renderers=[dot], num_objects=1, add=True)
         self.figure.add_tools(tool)
-        self.figure.toolbar.active_tap = tool
+        self.figure.toolbar.active_multi = tool
         self._drawn = drawn
 
     def follow(self, view):

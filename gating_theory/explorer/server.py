@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import sys
 import threading
@@ -68,6 +69,7 @@ def _bokeh():
         raise ImportError("explore needs bokeh, which is not installed: pip install 'gating-theory[explore]'") from error
 
     settings.resources.set_value("server")
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # a page that is closed while it is told something
 
     def make(pages, port):
         try:

@@ -66,20 +66,20 @@ def _steps(low, high, step):
 
 
 #: The GRU's candidate and reset gains and its update bias, at an update gain of 2.
-SPECTRA = Grid(("gain.h", "gain.r", "bias.z"), (_steps(0.5, 5.0, 0.25), _steps(0.0, 6.0, 2.0), _steps(-2.0, 4.0, 1.0)))
+SPECTRA = Grid(("gain.h", "gain.r", "bias.z"), (_steps(0.5, 4.5, 0.25), _steps(0.0, 4.0, 2.0), _steps(-1.0, 4.0, 1.0)))
 _GAIN_Z = 2.0
 
 #: U_h is g times a rotation by an angle in degrees; no gates, no biases.
-FLOW = Grid(("g", "angle"), (_steps(0.5, 7.0, 0.25), _steps(0.0, 90.0, 7.5)))
+FLOW = Grid(("g", "angle"), (_steps(1.0, 5.0, 0.25), _steps(0.0, 90.0, 7.5)))
 
 #: Points of a boundary; timescales of the survival curve, in steps.
-BOUNDARY, TAUS = 64, np.round(np.geomspace(1.0, 1000.0, 25), 3)
+BOUNDARY, TAUS = 64, np.round(np.geomspace(1.0, 1000.0, 13), 3)
 
 #: Where trajectories of the portraits begin.
 STARTS = ((0.06, 0.02), (-0.06, -0.02), (0.95, 0.6), (-0.6, 0.95), (-0.95, -0.6), (0.6, -0.95))
 
 #: Curves are kept to this distance, as whole multiples of 1 / 30000; and trajectories to this length.
-_CHORD, UNIT, _LENGTH = 2e-3, 30_000, 8.0
+_CHORD, UNIT, _LENGTH = 2e-3, 30_000, 3.0
 
 #: The largest boundary is within this; it is kept as multiples of it over 32000.
 REACH = 4.0
@@ -199,7 +199,7 @@ def _coarse(curve: npt.ArrayLike) -> np.ndarray:
 
 
 def _packed(curves: dict[str, list[list[np.ndarray]]], unit: float) -> dict[str, np.ndarray]:
-    """Curves [row][curve] (m, 2) by name as whole numbers: all one after the other, and (row, place of its name, length) of each."""
+    """Curves [row][curve] (m, 2) by name, as whole numbers one after the other; and (row, place of its name, length) of each."""
     table, values = [], []
     for place, name in enumerate(curves):
         for row, here in enumerate(curves[name]):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..plotting.style import BLUE, ORANGE
 from .flow_picture import FlowPicture
-from .static_data import CURVES, FLOW, KINDS, REACH, SPECTRA, TAUS, UNIT, Grid
+from .static_data import CURVES, FLOW, KINDS, REACH, SPECTRA, TAUS, UNIT
 
 __all__ = ["SCRIPTS", "copy_scripts", "flow_page", "spectrum_page"]
 
@@ -19,6 +19,8 @@ __all__ = ["SCRIPTS", "copy_scripts", "flow_page", "spectrum_page"]
 SCRIPTS = ("bokeh.min.js", "bokeh-widgets.min.js")
 
 _WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+
+_TITLES = "Spectrum of the Jacobian", "Share of modes that live longer"
 
 #: The place of what the sliders say in the grid, the last slider the fastest; and its curves, by the place of their name.
 _CHOOSE = """
@@ -58,6 +60,7 @@ spectrum.slow_fraction([10, 100])</pre>`
 """
 
 _FLOW = """
+const words = topology.data.words[at]
 const points = Object.fromEntries(marks.map((source, kind) => [kind, {x: [], y: []}]))
 const {row, kind, x, y} = states.data
 row.forEach((r, i) => { if (r == at) { points[kind[i]].x.push(x[i]); points[kind[i]].y.push(y[i]) } })
@@ -65,13 +68,15 @@ marks.forEach((source, k) => { source.data = points[k] })
 let found = ""
 const all = cycles.data
 all.row.forEach((r, i) => { if (r == at) {
-  found += `<tr><td>${all.stable[i] ? "stable" : "unstable"} cycle</td><td>period <b class="period">${all.period[i].toPrecision(6)}</b></td>`
+  found += `<tr><td>${all.stable[i] ? "stable" : "unstable"} cycle</td>`
+    + `<td>period <b class="period">${all.period[i].toPrecision(6)}</b></td>`
     + `<td>multiplier <b class="multiplier">${all.multiplier[i].toPrecision(4)}</b></td></tr>` } })
-text.text = `<p><b class="topology">${topology.data.words[at]}</b></p>` + (found ? `<table>${found}</table>` : "<p>no limit cycle</p>")
+text.text = `<p><b class="topology">${words || "at a bifurcation: the kind of the fixed point is not decided"}</b></p>`
+  + (found ? `<table>${found}</table>` : "<p>no limit cycle</p>")
 const [g, angle] = values_of
 const c = Number((g * Math.cos(angle * Math.PI / 180)).toFixed(6)), s = Number((g * Math.sin(angle * Math.PI / 180)).toFixed(6))
 code.text = `<pre class="python">flow = gt.flow.GRUFlow(U_h=[[${c}, ${-s || 0}], [${s}, ${c}]])
-flow.fixed_points().topology.words  # "${topology.data.words[at]}"
+flow.fixed_points().topology.words  # "${words}"
 gt.flow.cycles(flow)</pre>`
 """
 
@@ -82,10 +87,11 @@ _TEXT = (
 )
 
 _STYLE = """<style>
-.static-explorer { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: .6rem 1.2rem; color: #1b2730;
-  background: #fff; border: 1px solid #d9e0e5; border-radius: 6px; padding: .8rem; margin: 1rem 0 }
+.static-explorer { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: .6rem 1.2rem;
+  color: #1b2730; background: #fff; border: 1px solid #d9e0e5; border-radius: 6px; padding: .8rem; margin: 1rem 0 }
 .static-explorer > div { min-width: 0 }
 .static-explorer > .wide { grid-column: 1 / -1 }
+.static-explorer > .legend { font-size: .85rem; color: #5b6b77 }
 </style>"""
 
 
@@ -117,22 +123,23 @@ def spectrum_page(data: Path, scripts: str) -> str:
     from bokeh.plotting import figure
 
     kept = np.load(data / "spectra.npz")
-    sliders = _sliders(
-        SPECTRA, ("gain of the candidate, a_h", "gain of the reset gate, a_r", "bias of the update gate, b_z"), (3.0, 2.0, 1.0)
-    )
-    plane = figure(
-        x_range=(-1.05, 1.75), y_range=(-1.4, 1.4), aspect_ratio=1.0, title="Spectrum of the Jacobian", tools="", toolbar_location=None,
-        x_axis_label="Re λ", y_axis_label="Im λ", **_WIDE,
-    )  # fmt: skip
+    titles = "gain of the candidate, a_h", "gain of the reset gate, a_r", "bias of the update gate, b_z"
+    sliders = _sliders(SPECTRA, titles, (3.0, 2.0, 1.0))
+    bare: dict[str, Any] = {"tools": "", "toolbar_location": None, "aspect_ratio": 1.0, **_WIDE}
+    complex_plane: dict[str, Any] = {
+        "x_range": (-1.05, 1.75),
+        "y_range": (-1.4, 1.4),
+        "x_axis_label": "Re λ",
+        "y_axis_label": "Im λ",
+    }
+    plane = figure(title=_TITLES[0], **complex_plane, **bare)
     angle = np.linspace(0.0, 2.0 * np.pi, 181)
     plane.line(np.cos(angle), np.sin(angle), line_dash="dashed", line_color="#888888")
     boundary = ColumnDataSource({"xs": [], "ys": []})
     plane.multi_line("xs", "ys", source=boundary, line_color=BLUE, line_width=2.5)
     curve = ColumnDataSource({"x": [], "y": []})
-    survival = figure(
-        x_axis_type="log", x_range=(1.0, 1000.0), y_range=(-0.02, 1.02), aspect_ratio=1.0, title="Share of modes that live longer", tools="",
-        toolbar_location=None, x_axis_label="steps", **_WIDE,
-    )  # fmt: skip
+    steps: dict[str, Any] = {"x_axis_type": "log", "x_range": (1.0, 1000.0), "x_axis_label": "steps", "y_range": (-0.02, 1.02)}
+    survival = figure(title=_TITLES[1], **steps, **bare)
     survival.line("x", "y", source=curve, line_color=ORANGE, line_width=2.5)
     text, code = _text(), _text()
     arguments = {
@@ -142,7 +149,7 @@ def spectrum_page(data: Path, scripts: str) -> str:
         "survival": curve, "text": text, "code": code,
     }  # fmt: skip
     _follow(sliders, CustomJS(args=arguments, code=_CHOOSE + _SPECTRUM))
-    return _html("spectrum", [*sliders, text], [plane, survival], code, scripts)
+    return _html("spectrum", sliders, [text, plane, survival], code, scripts)
 
 
 def flow_page(data: Path, scripts: str) -> str:
@@ -161,20 +168,21 @@ def flow_page(data: Path, scripts: str) -> str:
     row, kind = kept["points"][:, :2].T.astype(np.int32)
     row_of, period, multiplier, stable = kept["cycles"].T
     arguments = {
-        "sliders": sliders, "names": [picture.curves[name] for name in CURVES], "unit": float(UNIT), **_curves(kept, len(FLOW.points())),
-        "marks": [picture.marks[name] for name in KINDS],
+        "sliders": sliders, "names": [picture.curves[name] for name in CURVES], "unit": float(UNIT),
+        **_curves(kept, len(FLOW.points())), "marks": [picture.marks[name] for name in KINDS],
         "states": ColumnDataSource({"row": row, "kind": kind, "x": kept["points"][:, 2], "y": kept["points"][:, 3]}),
         "cycles": ColumnDataSource({"row": row_of.astype(np.int32), "period": period, "multiplier": multiplier, "stable": stable}),
         "topology": ColumnDataSource({"words": kept["topology"].tolist()}), "text": text, "code": code,
     }  # fmt: skip
     _follow(sliders, CustomJS(args=arguments, code=_CHOOSE + _FLOW))
-    return _html("flow", [*sliders, text, code], [picture.figure], None, scripts)
+    note = f'<div class="wide legend">{FlowPicture.LEGEND}</div>'
+    return _html("flow", [*sliders, text], [picture.figure], code, scripts, note)
 
 
 # --- parts
 
 
-def _sliders(grid: Grid, titles: tuple[str, ...], values: tuple[float, ...]) -> list[Any]:
+def _sliders(grid, titles, values):
     from bokeh.models import Slider
 
     return [
@@ -209,21 +217,21 @@ def _follow(sliders, script):
         slider.js_on_change("value", script)
 
 
-def _html(name, controls, figures, code, scripts):
-    """Parts of one document in a grid, with the scripts that they need."""
+def _html(name, controls, others, code, scripts, note=""):
+    """Parts of one document in a grid, with the scripts that they need; the code stands last, as wide as all."""
     from bokeh.document import Document
     from bokeh.embed import components
     from bokeh.events import DocumentReady
     from bokeh.layouts import column
 
-    left = column(*controls, **_WIDE)
-    roots = [left, *figures, *([] if code is None else [code])]
     document = Document()
+    roots = [column(*controls, **_WIDE), *others, code]
     for root in roots:
         document.add_root(root)
+    # what a slider does when it moves is done once when the page is there
     document.js_on_event(DocumentReady, controls[0].js_property_callbacks["change:value"][0])
     script, places = components(tuple(roots))
-    wide = len(roots) - 1 if code is not None else None
-    cells = "".join(f"<div{' class=wide' if i == wide else ''}>{place}</div>" for i, place in enumerate(places))
+    cells = "".join(f"<div>{place}</div>" for place in places[:-1])
     sources = "".join(f'<script src="{scripts}/{file}"></script>' for file in SCRIPTS)
-    return f'{_STYLE}\n{sources}\n<div class="static-explorer" id="static-{name}">{cells}</div>\n{script}\n'
+    whole = f'<div class="static-explorer" id="static-{name}">{cells}{note}<div class="wide">{places[-1]}</div></div>'
+    return f"{_STYLE}\n{sources}\n{whole}\n{script}\n"

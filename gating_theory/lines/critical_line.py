@@ -105,8 +105,8 @@ def critical_line(
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
     n_points : int >= 2, how many points of a line of "chaos", "chaos_line" or "echo" lie between opposite edges
-    n_units, n_steps, n_networks, rng
-        Of simulations, as for ``chaos_onset``: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
+    n_units, n_steps, n_networks, rng : as for ``chaos_onset``
+        Of simulations: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
         for quantities of so many units ("half_share", "lyapunov"); all other lines are of the limit and refuse it.
     progress : None, True or callable(done, total), in points
 
@@ -122,6 +122,12 @@ def critical_line(
         the ensemble has no mean field
     ConvergenceError
         no curve next to ``start``
+
+    See Also
+    --------
+    gating_theory.critical : Along one path.
+    gating_theory.phase_diagram : Quantities on a grid.
+    gating_theory.plotting.plot_phase_diagram : Draws lines, alone or over a diagram.
 
     Notes
     -----

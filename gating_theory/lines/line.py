@@ -172,9 +172,13 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
-        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
-        has not points enough for ``tol``), which is not ok
+    status : Status
+        Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
+        anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
+
+    See Also
+    --------
+    gating_theory.critical_line : Makes one.
 
     Examples
     --------
@@ -235,6 +239,14 @@ class CriticalLine:
     def at(self, x: float) -> np.ndarray:
         """All y at which the line has this x, ascending; none where it has not; as accurate as ``error`` says across the line.
 
+        Parameters
+        ----------
+        x : float, a value of the first path
+
+        Returns
+        -------
+        (m,) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -247,7 +259,16 @@ class CriticalLine:
         return self._where(0, real("x", x))
 
     def at_y(self, y: float) -> np.ndarray:
-        """All x at which the line has this y, ascending, as :meth:`at`."""
+        """All x at which the line has this y, ascending, as :meth:`at`.
+
+        Parameters
+        ----------
+        y : float, a value of the second path
+
+        Returns
+        -------
+        (m,) array
+        """
         return self._where(1, real("y", y))
 
     @property
@@ -298,14 +319,8 @@ class CriticalLine:
 
         Returns
         -------
-        tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
-
-        Examples
-        --------
-        >>> import gating_theory as gt
-        >>> ens, plane = gt.Ensemble(gt.GRU), {"paths": ("bias.r", "gain.h"), "bounds": ((-2, 2), (0.5, 12))}
-        >>> onset = gt.critical_line(ens, quantity="onset", **plane)
-        >>> slower = gt.critical_line(ens, quantity="abscissa", value=1, **plane)
+        tuple of LinePoint
+            Of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
         if different := self._another_plane(other):

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..errors import CapabilityError
 from .copies import plot_correlation_transient, plot_pair
 from .exponents import plot_finite_time_exponents, plot_lyapunov_spectrum
 from .fixed_points import plot_fixed_points
@@ -56,7 +57,10 @@ def small_picture(kind: str, result: Any) -> bytes | None:
     figure = Figure(figsize=_SIZE, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     ax = figure.subplots()
-    if draw(result, ax) is None:
+    try:
+        if draw(result, ax) is None:
+            return None
+    except CapabilityError:  # a calculator that the picture needs does not know this cell
         return None
     _tidy(ax)
     file = io.BytesIO()

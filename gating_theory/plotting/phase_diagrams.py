@@ -98,10 +98,15 @@ def plot_phase_diagram(
         Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit or is of
         another cell.
 
+    See Also
+    --------
+    gating_theory.phase_diagram : Makes the data.
+    gating_theory.critical_line : Makes lines.
+
     Examples
     --------
     >>> import gating_theory as gt
-    >>> axes = {"gain.r": [0, 2, 4], "gain.h": [1.0, 2.5, 4.0]}
+    >>> axes = {"gain.r": [0, 4], "gain.h": [1.0, 3.0]}
     >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, ["count", "onset:gain.h"])
     >>> ax = gt.plotting.plot_phase_diagram(data, "count")
     >>> ax.get_xlabel()
@@ -236,6 +241,10 @@ def draw_count(
     Returns
     -------
     The mesh, and the counts as ticks for a colour bar
+
+    See Also
+    --------
+    gating_theory.plotting.plot_phase_diagram : Draws it with axes and lines.
 
     Examples
     --------

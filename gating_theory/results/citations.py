@@ -1,6 +1,6 @@
 """What to cite: BibTeX of the software and of the papers that a session, a function or a result stands on.
 
-One file, ``references.bib``, holds all entries. Their keywords are labels of equations, [T1] to [T12] and those of papers, and public
+One file, ``references.bib``, holds all entries. Their keywords are labels, of equations ([T1] to [T12]) and of papers, and public
 names; an object stands on the entries that name it or a label of its docstring.
 """
 
@@ -58,7 +58,7 @@ class Citations:
 
     def check(self) -> None:
         """ValueError where an entry is not that of its key."""
-        require(all(entry.partition("{")[2].startswith(f"{key},") for key, entry in self.entries.items()), "entries have other keys")
+        require(all(f"{{{key}," in entry for key, entry in self.entries.items()), "entries have other keys")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _keywords(item: Any) -> set[str]:
     kind = item if isinstance(item, ModuleType) or inspect.isroutine(item) or isinstance(item, type) else type(item)
     chapter = sys.modules.get(".".join(_module(kind).split(".")[:2]))
     docs = " ".join(filter(None, (str(kind.__doc__ or ""), chapter.__doc__ if chapter is not None and chapter is not kind else "")))
-    names = {getattr(kind, "__name__", ""), getattr(kind, "__qualname__", ""), item.name if is_cell(item) else ""}
+    names = {getattr(kind, "__name__", ""), item.name if is_cell(item) else ""}
     return names | set(_LABEL.findall(docs))
 
 
@@ -146,5 +146,6 @@ def _module(kind: Any) -> str:
 
 
 def _ours(item: Any) -> bool:
-    kinds = [item] if isinstance(item, ModuleType) or inspect.isroutine(item) else (item if isinstance(item, type) else type(item)).__mro__
+    cls = item if isinstance(item, type) else type(item)
+    kinds = [item] if isinstance(item, ModuleType) or inspect.isroutine(item) else cls.__mro__
     return is_result(item) or any(f"{_module(kind)}.".startswith(f"{_FACE}.") for kind in kinds)

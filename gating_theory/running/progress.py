@@ -80,7 +80,7 @@ class Progress:
 
 
 def _bar() -> Any:
-    """The class of progress bars: a widget in notebooks that have widgets, text elsewhere. (tqdm.auto warns where it finds none.)"""
+    """The class of progress bars: a widget in notebooks that have widgets, text elsewhere (where tqdm.auto warns)."""
     ipython = sys.modules.get("IPython")  # a notebook's kernel has imported it
     shell = None if ipython is None else ipython.get_ipython()
     if shell is not None and "IPKernelApp" in shell.config and find_spec("ipywidgets") is not None:

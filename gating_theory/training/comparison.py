@@ -46,6 +46,10 @@ class InitialisationRow:
         Lambda = T d radius / d gain of the candidate, at the gain where the radius is 1: gradients through T steps change by the
         factor exp(2 Lambda da) where that gain changes by da.
 
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes a table of rows.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -98,7 +102,8 @@ class InitialisationRow:
         require(self.sensitivity >= 0.0, f"sensitivity must not be negative, got {self.sensitivity}")
 
     def __repr__(self) -> str:
-        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        gradient = f"gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, {gradient}"
         return brief("InitialisationRow", f"{self.name}: {numbers}")
 
     def __str__(self) -> str:
@@ -116,6 +121,11 @@ class InitialisationTable:
     Attributes
     ----------
     rows : tuple of InitialisationRow
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes one.
+    gating_theory.defaults : That of the libraries.
 
     Examples
     --------
@@ -193,6 +203,11 @@ def compare_initialisations(
         other things than initialisations, two of one name, n_steps out of range
     CapabilityError
         an ensemble without a zero state, or without a single candidate
+
+    See Also
+    --------
+    gating_theory.defaults : The table of the libraries.
+    gating_theory.design : Finds an initialisation instead of judging one.
 
     Examples
     --------

@@ -72,8 +72,10 @@ class Diagnosis:
     n_steps, n_sequences : int, length of the run or the longest input sequence, how many runs or input sequences
     actual : ModeSummary of the eigenvalues
     bulk : ModeSummary of the eigenvalues without the learned part of the weights, at the same sites
-    from_sites : ModeSummary by theory, from the sites of the same states and the gains of the random part: what random matrices of
-        its law would give there
+    from_sites : ModeSummary by theory
+        From the sites of the same states and the gains of the random part: what random matrices of its law would give there.
+    shuffled_eigenvalues : (S, d N) complex array
+        Eigenvalues with the entries of each matrix shuffled, at the states that this network visits.
     shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
     random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
     random_driven : ModeSummary or None
@@ -101,6 +103,12 @@ class Diagnosis:
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at, with the gains and laws of the random part
     shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
+
+    See Also
+    --------
+    gating_theory.diagnose : Makes one.
+    gating_theory.plotting.plot_diagnosis : Its eigenvalues.
+    gating_theory.plotting.plot_gradients_by_lag : Its gradients.
 
     Examples
     --------

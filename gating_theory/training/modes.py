@@ -46,11 +46,15 @@ class Mode:
     outside : bool, whether it lies outside that support
     on_unit : float, the share of the mode that sits on the one unit with the largest share
     leak : float
-        Part of the modulus that the leaks of sites give: leak + sum of random + sum of learned = |eigenvalue|, exactly.
+        Part of the modulus that the leaks of sites give: ``leak + sum of random + sum of learned = |eigenvalue|``, exactly.
     random, learned : dict, {field: part that comes through the random, the learned part of its matrix}
     removed : dict
         {field: distance to the nearest eigenvalue left when the learned part of its matrix is removed, the sites held}, "all" for
         those of all fields; fields without learned directions are missing.
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
 
     Examples
     --------
@@ -77,7 +81,7 @@ class Mode:
 
     @property
     def timescale(self) -> float:
-        """-1 / log|eigenvalue|, steps; inf where the mode does not decay."""
+        """``-1 / log|eigenvalue|``, steps; inf where the mode does not decay."""
         modulus = abs(self.eigenvalue)
         return math.inf if modulus >= 1.0 else -1.0 / math.log(modulus) if modulus > 0.0 else 0.0
 
@@ -123,8 +127,9 @@ class Modes:
     eigenvalues : (S, d N) complex array, exact
     bulk_eigenvalues : (S, d N) complex array, at the same sites without the learned part
     edge : (S, d N) array, the edge function of the random part at each eigenvalue: below ``threshold`` it lies outside
-    threshold : float, 1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond, besides
-        the leaks of units whose gates are shut [T11]
+    threshold : float
+        1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond, besides the leaks of units whose
+        gates are shut [T11].
     kinds : (S, d N) array of str, see :class:`Mode`
     on_unit, leak : (S, d N) arrays, as of a Mode
     random, learned : (S, K, d N) arrays
@@ -133,6 +138,11 @@ class Modes:
     status : Status
         Code "ok"; with ``ok`` False "hidden", or what the split says ("blurred", "unsplit"), where the matrices alone do not tell:
         pass the initial weights.
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
+    gating_theory.plotting.plot_mode_shares : What the slowest consist of.
 
     Examples
     --------

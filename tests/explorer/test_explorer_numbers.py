@@ -31,7 +31,7 @@ def moderate(draw):
 @settings(max_examples=5)
 @given(moderate())
 def test_numbers_are_those_of_the_program(view):
-    """The text of the page, executed, gives moments, radius, abscissa, growth to rounding, and the slow fraction to its accuracy."""
+    """The text of the page, executed, gives moments, radius, abscissa and growth, and the slow fraction to its accuracy."""
     namespace = {}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(view.code(), namespace)
@@ -108,7 +108,9 @@ def test_every_cell_has_its_numbers(cell):
 
 
 def test_lines_that_do_not_exist_say_so():
-    view = View("LSTM", (("bias.g", 1.0),), lines=tuple(LINES)[:2], y="gain.g", x="gain.f", x_bounds=(1.0, 2.0), y_bounds=(0.5, 1.0))
+    view = View(
+        "LSTM", (("bias.g", 1.0),), lines=tuple(LINES)[:2], y="gain.g", x="gain.f", x_bounds=(1.0, 2.0), y_bounds=(0.5, 1.0)
+    )
     onset, fold = numbers.lines(view)
     assert all(isinstance(line, numbers.Missing) or not line.curves for line in (onset, fold))
     assert all(line.text if isinstance(line, numbers.Missing) else "no curve" in line.status for line in (onset, fold))

@@ -41,7 +41,7 @@ def test_spectra_of_the_site_are_the_library_s(point):
     spectrum = gt.Spectrum(fixed)
     # edges are good to 1e-10, whatever rounds differently on other machines
     assert kept["numbers"][row] == pytest.approx([fixed.moments["h"], spectrum.radius(), spectrum.abscissa()], rel=1e-8, abs=1e-12)
-    some = [0, 8, 16]
+    some = [0, 4, 8]
     # whole multiples of 1/65535; masses have a tolerance of 1e-4
     assert kept["slow"][row, some] / 65535 == pytest.approx(spectrum.slow_fraction(TAUS[some]), abs=3e-4)
     (theirs,) = curves(kept, row, 0)
@@ -52,7 +52,7 @@ def test_spectra_of_the_site_are_the_library_s(point):
 def test_portraits_of_the_site_are_the_library_s():
     """Beyond and below the Hopf bifurcation, and with nine fixed points: topology, points, periods, nullclines, by direct calls."""
     kept = np.load(DATA / "flows.npz")
-    for point in ((3.0, 45.0), (1.0, 45.0), (6.0, 15.0)):
+    for point in ((3.0, 45.0), (1.0, 45.0), (4.0, 15.0)):
         row, here = FLOW.place(*point), flow.GRUFlow(U_h=rotation(*point))
         points = here.fixed_points()
         assert kept["topology"][row] == points.topology.words

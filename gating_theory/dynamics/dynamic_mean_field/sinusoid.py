@@ -51,8 +51,6 @@ class Sinusoid:
     >>> wave = gt.Sinusoid(period=20, amplitude={"h": 0.5})
     >>> wave.amplitudes(gt.Ensemble(gt.GRU))
     array([0. , 0. , 0.5])
-    >>> print(gt.dmft(gt.Ensemble(gt.Vanilla, gain=0.5), sinusoid=wave, n_sites=100, refine=5, rng=0).verdict)
-    driven
     """
 
     period: float

@@ -64,7 +64,9 @@ class FixedPointBranch:
     Attributes
     ----------
     path : str or Line
-    values : (n,) array of the parameter, states : (n, dim) array, eigenvalues : (n, dim) complex array of the flow's Jacobian
+    values : (n,) array of the parameter
+    states : (n, dim) array, the fixed points
+    eigenvalues : (n, dim) complex array of the flow's Jacobian
     bifurcations : list of Bifurcation, in the order of the branch
     step : float, of the Euler map whose bifurcations are included
     flow : Flow at the start
@@ -72,6 +74,10 @@ class FixedPointBranch:
         Why both ends end; its code is that of the worse one: "bounds" (a bound of the parameter was reached), "closed" (the curve
         closed on itself), "points" (``max_points``), "left" (the bounds were left, but no point was found on them), "lost"
         (Newton's method fails). ok for the first two.
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Makes one.
 
     Examples
     --------
@@ -176,6 +182,13 @@ def continue_fixed_point(
     ConvergenceError
         no fixed point near ``state``
 
+    See Also
+    --------
+    gating_theory.flow.other_branch : What crosses at a pitchfork.
+    gating_theory.flow.continue_bifurcation : Follows a bifurcation in two parameters.
+    gating_theory.flow.continue_cycle : Cycles from a Hopf point.
+    gating_theory.flow.plot_bifurcations : Draws branches.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -235,6 +248,10 @@ def other_branch(
         arguments that are not allowed, another kind of bifurcation
     ConvergenceError
         the other branch is not found
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds the points where branches cross.
 
     Examples
     --------

@@ -63,7 +63,7 @@ class InfinitePeriod:
     distance : float
         Of these from the last cycle, the largest, in units of the cycle's extent.
     slope : float
-        Of the last periods against -log|mu - mu_c| (connections) or |mu - mu_c|^(-1/2) (saddle-node).
+        Of the last periods against ``-log|mu - mu_c|`` (connections) or ``|mu - mu_c|^(-1/2)`` (saddle-node).
     expected : float
         By theory: passes / min(lambda_u, -lambda_s), or pi / sqrt(a b) summed over the folds passed, of dx/dt = a mu + b x^2 there;
         nan for a ring of different saddles.
@@ -73,6 +73,10 @@ class InfinitePeriod:
         "proved": what was found is located and the periods follow its law; "located": it is located, but the periods do not show
         their law (too few of them close to it, or a ring of different saddles); "slow"; "unsettled", with the reason. ok but for
         the last.
+
+    See Also
+    --------
+    gating_theory.flow.end_of_period : Makes one.
 
     Examples
     --------

@@ -45,7 +45,8 @@ class BifurcationCurve:
     kind : str
         "fold", "pitchfork", "transcritical", "hopf"; of the Euler map "flip", "neimark_sacker".
     paths : pair of str or Line
-    values : (n, 2) array of the parameters, states : (n, dim) array
+    values : (n, 2) array of the parameters
+    states : (n, dim) array, the fixed points
     eigenvalues : (n, dim) complex array of the flow's Jacobian
     coefficient : (n,) array
         Normal-form coefficient, as in :class:`Bifurcation`: negative on supercritical parts (hopf, neimark_sacker, pitchfork; flip:
@@ -58,6 +59,10 @@ class BifurcationCurve:
         Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bogdanov_takens" (where Hopf curves
         end), "resonance_1_1", "resonance_1_2" (where Neimark-Sacker curves end), "points" (``max_points``), "unlocated" (a test
         function changes its sign, but where is not found), "lost" (Newton's method fails). ok but for the last three.
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes one.
 
     Examples
     --------
@@ -176,6 +181,11 @@ def continue_bifurcation(
         symmetry, or the branch that is crossed.
     ConvergenceError
         the start is not on a curve of this kind
+
+    See Also
+    --------
+    gating_theory.flow.bifurcation_plane : Finds and follows all of them.
+    gating_theory.flow.plot_curves : Draws curves.
 
     Notes
     -----

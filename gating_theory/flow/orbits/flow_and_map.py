@@ -30,7 +30,8 @@ class FlowAndMap:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     points : FlowFixedPoints
         The fixed points of both.
     multipliers : (n, dim) complex array
@@ -40,6 +41,10 @@ class FlowAndMap:
     map_attractors : MapAttractors
     status : Status
         "same", or "different" where a fixed point is stable in one of the two only; ok always.
+
+    See Also
+    --------
+    gating_theory.flow.flow_and_map : Makes one.
 
     Examples
     --------
@@ -122,6 +127,11 @@ def flow_and_map(
         arguments that are not allowed
     CapabilityError
         the flow's fixed points cannot be searched (more than 3 units)
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Of the flow.
+    gating_theory.flow.map_attractors : Of the map.
 
     Examples
     --------

@@ -46,7 +46,8 @@ class Homoclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         Of ``value``: its change with the last refinement of the mesh and with the doubling of the time near the saddle.
     saddle : (dim,) array
@@ -63,6 +64,10 @@ class Homoclinic:
         On a finite time, ``orbit.period``: ``orbit(phase)`` for phases in [0, 1).
     bisected : float
         The value by bisection on the fate of the one-dimensional manifold, an independent check; nan where it was not made.
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : Makes one.
 
     Examples
     --------
@@ -190,7 +195,8 @@ class Heteroclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         As for :class:`Homoclinic`.
     from_saddle, to_saddle : (dim,) arrays
@@ -199,6 +205,10 @@ class Heteroclinic:
     orbit : Orbit, on a finite time
     bisected : float
         The value by bisection on the fate of a one-dimensional manifold; nan where it was not made.
+
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Makes one.
 
     Examples
     --------
@@ -399,6 +409,11 @@ def homoclinic(
     ConvergenceError
         no such saddle there, its manifold does not come back, or no orbit connects it to itself
 
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Between two saddles.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -458,6 +473,11 @@ def heteroclinic(
         needs no parameter or more than one.
     ConvergenceError
         no fixed points there, the manifold does not come near, or no orbit connects them
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : From a saddle to itself.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
 
     Examples
     --------

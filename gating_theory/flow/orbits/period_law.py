@@ -41,10 +41,10 @@ class PeriodLaw:
 
     Attributes
     ----------
-    distances : (n,) array, |mu - mu_c|, decreasing
+    distances : (n,) array, ``|mu - mu_c|``, decreasing
     periods : (n,) array
     slopes : (n - 1,) array
-        Change of the period per unit of -log|mu - mu_c| between neighbours.
+        Change of the period per unit of ``-log|mu - mu_c|`` between neighbours.
     expected : float
         Its limit: passes / min(lambda_u, -lambda_s), of the weakest unstable and the weakest stable eigenvalue.
     passes : int
@@ -54,6 +54,10 @@ class PeriodLaw:
         Whether the cycles exist below the homoclinic parameter.
     approach : (n,) array
         Smallest distance of each cycle from the saddle at its own parameter; decreasing.
+
+    See Also
+    --------
+    gating_theory.flow.Homoclinic.period_law : Makes one.
 
     Examples
     --------

@@ -34,10 +34,14 @@ class SlowManifold:
     ----------
     flow : Flow
     states : (n, dim) array, in order along the curve
-    speed : (n,) array, |ds/dt| there
+    speed : (n,) array, ``|ds/dt|`` there
     contraction : (n,) array
         The slowest of the other rates, -max Re of the remaining eigenvalues: how fast states decay onto the curve.
     ends : (str, str), why it ends
+
+    See Also
+    --------
+    gating_theory.flow.slow_manifold : Makes one.
 
     Examples
     --------
@@ -69,7 +73,7 @@ class SlowManifold:
         return float(self.speed.max() / (0.5 * self.length * self.contraction.min()))
 
     def within(self, half_width: float, coordinate: int = 0) -> SlowManifold:
-        """The part of the curve with |state[coordinate]| <= half_width; ValueError where there is none.
+        """The part of the curve with ``|state[coordinate]| <= half_width``; ValueError where there is none.
 
         Parameters
         ----------
@@ -99,7 +103,7 @@ class SlowManifold:
 
 @underflow_is_zero
 def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: float = 1e-2, step: float = 0.01) -> SlowManifold:
-    """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and |ds/dt| is small.
+    """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and ``|ds/dt|`` is small.
 
     With left and right eigenvectors w_k, v_k of the Jacobian at s, slowest first (smallest modulus), the curve is w_k.f(s) = 0 for
     k > 1, followed along v_1 with Newton corrections in the other directions. It passes through every fixed point whose slowest
@@ -111,7 +115,7 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
     start : (dim,) array, optional
         A state near the curve. Default: the fixed point with the slowest eigenvalue relative to the next one.
     threshold : float > 0
-        |ds/dt| above which the curve ends.
+        ``|ds/dt|`` above which the curve ends.
     step : float > 0, distance between states
 
     Returns
@@ -119,14 +123,18 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
     SlowManifold
         Inside ``flow.bounds``. Accurate to the extent that rates are apart: its distance from an invariant curve is of order
         speed / contraction. Speeds are those of states on it; beside it, where a fast component cancels part of the slow one,
-        |ds/dt| can be smaller by the sine of the angle between the two directions.
+        ``|ds/dt|`` can be smaller by the sine of the angle between the two directions.
 
     Raises
     ------
     TypeError, ValueError
         arguments out of range, a flow of one dimension
     ConvergenceError
-        no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
+        no slow curve at ``start``: no fixed point with a slow real direction, or ``|ds/dt|`` above the threshold
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : The points that it passes.
 
     Examples
     --------
