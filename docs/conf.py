@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from site_pages import everything, kernel, mathematics, notes, signatures, terms  # noqa: E402
+from site_pages import everything, explorer, kernel, mathematics, notes, signatures, terms  # noqa: E402
 
 from gating_theory.version import __version__ as release  # noqa: E402
 
@@ -33,7 +33,7 @@ suppress_warnings = [
     "myst.header",  # README and CHANGELOG begin where they like
     "ref.python",  # names of attributes that several results have
     "toc.not_readable",  # pages that are not written yet
-    "ref.doc",
+    "myst-nb.lexer",  # of notebooks that are not run
 ]
 
 # pages in Markdown
@@ -48,8 +48,10 @@ nb_merge_streams = True
 # the reference: docstrings as they stand, signatures as they are written
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 70
 numpydoc_show_class_members = False
+html_copy_source = False
+html_show_copyright = False
 viewcode_line_numbers = True
 
 # how it looks
@@ -73,4 +75,5 @@ def setup(app):
     app.connect("source-read", notes.on_the_site)
     app.connect("autodoc-process-signature", signatures.as_written)
     app.connect("build-finished", mathematics.copy)
+    app.connect("build-finished", explorer.copy)
     app.add_transform(terms.Links)

@@ -90,6 +90,8 @@ from .networks.predicted_outliers import predicted_outliers as predicted_outlier
 from .networks.split_weights import SplitField as SplitField
 from .networks.split_weights import SplitWeights as SplitWeights
 from .networks.split_weights import split_weights as split_weights
+from .results.citations import Citations as Citations
+from .results.citations import cite as cite
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save

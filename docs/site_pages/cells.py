@@ -38,7 +38,7 @@ def _page(one, definition):
     name, cell = one.name, one.thing
     names = ", ".join(f"``{field}``" for field in cell.field_names)
     return [
-        *[name, "=" * len(name), ""],
+        *[":orphan:", "", name, "=" * len(name), ""],
         f":doc:`cell <chapter_cell>` / :doc:`cells` / ``{one.dotted}``",
         "",
         *[f".. py:data:: {one.dotted}", "   :type: Cell", ""],
@@ -47,7 +47,6 @@ def _page(one, definition):
         *["Equations", "---------", "", "As the package has them, with the derivatives of one site [T2]:", ""],
         *_mathematics(one, True),
         *["Example", "-------", "", ".. code-block:: pycon", ""],
-        *[">>> import gating_theory as gt", f">>> print(gt.{name})"][0:0],
         *_indented(f">>> import gating_theory as gt\n>>> print(gt.{name})\n{cell}"),
         "",
         *["Source", "------", "", "From ``gating_theory/cell/definitions.py``, where the symbols are declared:", ""],
@@ -60,8 +59,8 @@ def _page(one, definition):
 def _together(cells):
     lines = [
         *["Built-in cells", "==============", ""],
-        "The equations are printed from the cells: these are the ones that are solved. A gate at 1 keeps the old state, as in PyTorch",
-        "(MGU: at 0). :math:`U` are the recurrent matrices, :math:`\\sigma` is the logistic function, a prime the next step.",
+        "The equations are printed from the cells: these are the ones that are solved. A gate at 1 keeps the old state, as in",
+        "PyTorch (MGU: at 0). :math:`U` are recurrent matrices, :math:`\\sigma` is the logistic function, a prime the next step.",
         "",
     ]
     for one in cells:

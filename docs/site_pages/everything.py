@@ -1,6 +1,6 @@
 """All pages that are made."""
 
-from . import cells, gallery, notes, reference
+from . import cells, explorer, gallery, notes, reference
 from .places import Writer
 
 __all__ = ["write"]
@@ -12,4 +12,5 @@ def write():
     reference.write(writer)
     cells.write(writer)
     gallery.write(writer)
+    explorer.write(writer)
     writer.tidy()

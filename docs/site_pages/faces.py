@@ -32,6 +32,11 @@ class Named:
         return f"{self.face}.{self.name}"
 
     @property
+    def short(self):
+        """As it stands behind ``gt.``, or as it is imported from the face of PyTorch."""
+        return self.dotted.removeprefix("gating_theory.").removeprefix("interop.")
+
+    @property
     def is_cell(self):
         return any(base.__name__ == "Cell" for base in type(self.thing).__mro__)
 
@@ -46,7 +51,15 @@ class Named:
 
     @property
     def chapter(self):
-        return self.thing.__module__.split(".")[1]
+        """The folder it lives in; all that ``flow`` passes on is told there."""
+        where = self.thing.__module__ if self.face == "gating_theory" else self.face
+        return where.split(".")[1]
+
+    @property
+    def part(self):
+        """The folder within the chapter, a dotted name: the chapter itself where there is none."""
+        home = self.thing.__module__.split(".")
+        return ".".join(home[:3]) if len(home) > 3 else f"gating_theory.{self.chapter}"
 
     @property
     def sentence(self):

@@ -41,8 +41,7 @@ def write(writer):
             writer.bytes(f"thumbnail_{name}.png", _thumbnail(path))
             overview += [f":img-top: thumbnail_{name}.png"]
         overview += [":::", ""]
-    pages = [f"gallery_{name}" for name in _names()]
-    writer.text("gallery.md", [*overview, "::::", "", "```{toctree}", ":hidden:", *pages, "```"])
+    writer.text("gallery.md", [*overview, "::::"])
 
 
 def _title(text):
@@ -66,7 +65,22 @@ def _thumbnail(path):
 
 def _page(name, title, words, path):
     shown = f"![{title}](gallery_{name}.png)" if path else "*The picture is not here: the command makes it.*"
-    lines = [f"# {title}", "", shown, "", words, "", "## Make it", ""]
+    lines = [
+        "---",
+        "orphan: true",
+        "---",
+        "",
+        f"# {title}",
+        "",
+        "[Gallery](gallery.md)",
+        "",
+        shown,
+        "",
+        words,
+        "",
+        "## Make it",
+        "",
+    ]
     lines += ["```sh", f"gating-theory figures {name}", "```", ""]
     if path and (said := path.with_suffix(".txt")).exists():
         lines += ["## What it shows, in numbers", "", "```text", said.read_text(encoding="utf-8").rstrip(), "```", ""]

@@ -8,7 +8,7 @@ __all__ = ["CONFIG", "PATH", "copy"]
 
 PATH = "mathjax/tex-chtml.js"
 _FONTS = "output/chtml/fonts/woff-v2"
-#: What lies between dollars was found by the parser of Markdown; MathJax reads its elements only. No parts that it would have to load.
+#: The parsers have found the formulas; MathJax reads their elements only, and has no part that it would have to load.
 CONFIG = {
     "tex": {"packages": {"[-]": ["require", "autoload"]}},
     "options": {"enableMenu": False, "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area"},

@@ -29,7 +29,7 @@ _LEFT_ALONE = (
     pending_xref,
 )
 #: "[T3]", "[T3, T4]", each of them.
-_LABEL = r"(?<=\[|, )T\d+[a-z]?(?=\]|, T\d)"
+_LABEL = r"(?:(?<=\[)|(?<=, ))T\d+[a-z]?(?=\]|, T\d)"
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results.display import first_line
+from ..results.display import brief, first_line
 from ..results.encoding import cell_class
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -46,7 +46,7 @@ class _Equations:
         self.written = written
 
     def __get__(self, cell, owner):
-        return self.written if cell is None else str(cell)
+        return self.written if cell is None else f"{cell}{cell._examples}"
 
 
 @cell_class
@@ -82,14 +82,37 @@ class Cell:
     parameters : sequence of Symbols, optional
         Site parameters (peephole weights, a second bias): constants of a unit with a mean and a spread in the Ensemble.
 
-    The extension contract is just this list: all expressions real, differentiable where used, elementwise. Mean-field
-    calculators further need messages that stay bounded.
-
     Raises
     ------
     TypeError, ValueError
         For anything that is not a symbol or expression, unequal lengths, names used twice, unknown symbols, a message that
         looks ahead to a field computed later, and (on first use) a fixed point that is none.
+
+    Notes
+    -----
+    The extension contract is just the list of parameters: all expressions real, differentiable where used, elementwise. Mean-field
+    calculators further need messages that stay bounded.
+
+    Examples
+    --------
+    A leaky unit, and the gain at which its zero state loses stability:
+
+    >>> import sympy as sp
+    >>> import gating_theory as gt
+    >>> h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
+    >>> z = gt.sigma(y_z)
+    >>> cell = gt.Cell(
+    ...     name="leaky",
+    ...     state=[h],
+    ...     fields=[y_z, y_h],
+    ...     messages=[h, h],
+    ...     update=[z * h + (1 - z) * sp.tanh(y_h)],
+    ...     fixed_point=[sp.tanh(y_h)],
+    ... )
+    >>> cell.field_names
+    ('z', 'h')
+    >>> round(float(gt.onset(gt.Ensemble(cell), "gain.h")), 4)
+    1.0
     """
 
     def __init__(
@@ -348,6 +371,9 @@ class Cell:
         super().__init_subclass__(**options)
         cls.__doc__ = _Equations(cls.__doc__)  # type: ignore[assignment]
 
+    #: What stands below the equations in the ``__doc__`` of a built-in cell.
+    _examples = ""
+
     def __str__(self) -> str:
         from .symbolic import to_text
 
@@ -358,7 +384,7 @@ class Cell:
 
         fields = ", ".join(f"{n} <- {self.message_names[m]}" for n, m in zip(self.field_names, self.message_of))
         update = ", ".join(f"{s}' = {first_line(text, 80)}" for s, text in zip(self.state_names, update_texts(self)))
-        return f"Cell({self.name}: {update}; fields {fields})"
+        return brief("Cell", f"{self.name}: {update}; fields {fields}")
 
     def _repr_latex_(self) -> str:
         from .symbolic import to_latex

@@ -77,6 +77,9 @@ class CompiledCell:
         self._factors: dict[sp.Expr, Factor] = {}
         self._zero_averages: dict[tuple[bytes, bytes], dict] = {}
 
+    def __repr__(self) -> str:
+        return f"CompiledCell({self.cell.name})"
+
     @property
     def arguments(self) -> list[sp.Symbol]:
         """What its functions are functions of: state, fields and parameters."""

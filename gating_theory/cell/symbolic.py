@@ -49,6 +49,16 @@ class sigma(sp.Function):
 
     A Function of its own, and not ``1/(1 + exp(-x))``, so that derivatives of a gate stay polynomials in
     the gate and expressions stay readable; it is evaluated with ``scipy.special.expit``.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> import gating_theory as gt
+    >>> y = sp.Symbol("y", real=True)
+    >>> gt.sigma(y).diff(y)
+    (1 - sigma(y))*sigma(y)
+    >>> gt.sigma(0)
+    1/2
     """
 
     nargs = 1

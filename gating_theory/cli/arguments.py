@@ -299,6 +299,11 @@ def _diagnose(p):
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _cite(p):
+    p.add_argument("names", nargs="*", metavar="NAME", help="public names, such as Spectrum or flow.cycles (default: everything)")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _portrait(p):
     p.add_argument(
         "file",
@@ -336,6 +341,7 @@ _COMMANDS = {
     "read": (_read, "recurrent layers in a file of PyTorch, Keras, ONNX, Flax or numpy"),
     "diagnose": (_diagnose, "timescales, stability and gradients of a saved GRU, LSTM or RNN"),
     "portrait": (_portrait, "all a small flow can do: fixed points, cycles, attractors, its phase portrait"),
+    "cite": (_cite, "BibTeX of this software and of the papers behind it"),
     "explore": (_explore, "pages in the browser: turn a gain and see what it does, until Ctrl-C"),
 }
 

@@ -79,6 +79,15 @@ class Complexity:
         there is no saddle because the rate is too small to be resolved, the largest that it may be.
     saddles : tuple of Saddle
         Those found, the ones with the right signs first, largest rate first: see :func:`complexity` for what may be missing.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.complexity(gt.Ensemble(gt.Vanilla, gain=2))
+    >>> round(found.value, 5), found.status.code
+    (0.02483, 'converged')
+    >>> found.sites.source, round(found.moments["h"], 3)  # what a typical fixed point looks like
+    ('typical fixed point', 0.385)
     """
 
     ensemble: Ensemble
@@ -201,8 +210,8 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be
     missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, else "incomplete".
 
-    "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
-    growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
+    "mean_field": lim ``(1/N) log|det(1 - W U)|`` at the mean-field fixed points of [T5], the largest of them: a lower bound,
+    not the growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
 
     Matrices have iid entries or are independent orthogonal ones (``matrices="orthogonal"``), with which networks of the same gains
     have more fixed points [T10]: beyond the onset of a vanilla network the rates are (16/81) eps^3 and eps^2 / 6. Both were held
@@ -222,8 +231,9 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
 
     Returns
     -------
-    Complexity. Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle
-    is negative, zero within its error, or there is none. The zero state itself is never counted.
+    Complexity
+        Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle is
+        negative, zero within its error, or there is none. The zero state itself is never counted.
 
     Raises
     ------
@@ -233,6 +243,16 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
         matrices of a law whose rate is not known
     ConvergenceError
         no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no fixed point
+
+    Examples
+    --------
+    Networks of N units have about exp(value N) fixed points; below the onset the zero state is the only one:
+
+    >>> import gating_theory as gt
+    >>> gt.complexity(gt.Ensemble(gt.Vanilla, gain=0.9)).value
+    0.0
+    >>> round(gt.complexity(gt.Ensemble(gt.Vanilla, gain=3)).value, 4)
+    0.0614
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")

@@ -73,12 +73,13 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
 
     Returns
     -------
-    Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
-    more fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there).
-    ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of
-    sign nearest to the present value (the lowest where the path does not pass through the ensemble): where the mean-field fixed
-    point becomes unstable if the rate grows from zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero
-    smoothly somewhere else). The same search is the second try where that from the zero state fails.
+    Critical
+        Accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and more
+        fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there). ``moments``
+        are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of sign
+        nearest to the present value (the lowest where the path does not pass through the ensemble): where the mean-field fixed
+        point becomes unstable if the rate grows from zero there, which is checked, else by bisection (to 1e-4 if the rate reaches
+        zero smoothly somewhere else). The same search is the second try where that from the zero state fails.
 
     Raises
     ------
@@ -91,6 +92,15 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
     ConvergenceError
         The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
         has failed. Or a complexity on the way did not converge.
+
+    Examples
+    --------
+    Exponentially many fixed points turn up before the zero state of this GRU loses stability, at 2:
+
+    >>> import gating_theory as gt
+    >>> found = gt.complexity_onset(gt.Ensemble(gt.GRU, gain={"r": 6}), "gain.h", bounds=(1, 3))
+    >>> print(round(float(found), 4), found.discontinuous)
+    1.7493 True
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity_onset", "count_fixed_points of sampled networks")

@@ -69,6 +69,13 @@ def largest_exponent(
     ------
     TypeError, ValueError, MemoryError, ConvergenceError
         as simulate
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> exponent, error = gt.largest_exponent(gt.Ensemble(gt.Vanilla, gain=0.5), 400, 200, rng=0)
+    >>> print(round(exponent, 1))  # at the zero state log(radius), here log(0.5) = -0.69
+    -0.7
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     return measured_exponent(ensemble, n_units, n_steps, scale, generator(rng))[:2]
@@ -132,7 +139,7 @@ def chaos_onset(
         onset of instability of the zero state (two below and above, for a bias) where that depends on the parameter; otherwise, or
         if the sign does not change between these, the first change on a lattice of values (gains and spreads 0 to 64, biases -8 to
         8). An end at which a network stays undecided is moved outwards, and where that does not help the next network is asked.
-    n_units : int >= 10, n_steps : int >= 20
+    n_units, n_steps : int >= 10, int >= 20
         Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
     n_networks : int >= 1
         With one network the error leaves out how networks scatter.
@@ -162,6 +169,15 @@ def chaos_onset(
         no change of sign within the bounds or the default ones, or ends that stay undecided
     ConvergenceError
         a state or exponent was not finite
+
+    Examples
+    --------
+    Two simulated networks; so small ones become chaotic above the value of infinite ones, 1:
+
+    >>> import gating_theory as gt
+    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), n_units=100, n_steps=200, n_networks=2, tol=0.1, rng=0)
+    >>> print(round(float(found), 1), found.error > 0, len(found.networks))
+    1.6 True 2
     """
     instance("ensemble", ensemble, Ensemble)
     path = path_of("parameter", parameter, ensemble)

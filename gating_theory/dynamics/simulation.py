@@ -48,7 +48,7 @@ class Simulation:
     n_units, n_steps : int
     state : (d, N) array at time T
     moments : (T, n) array
-        Second moments |m|^2 / N of the distinct messages at times 0 .. T - 1, in the order of ``cell.message_names``.
+        Second moments ``|m|^2 / N`` of the distinct messages at times 0 .. T - 1, in the order of ``cell.message_names``.
     correlations : dict
         {message name: (T, T) array} of two-time second moments m(t) . m(t') / N. NaN for a message that no matrix listens to.
     state_moments : (T + 1, d) array, E s^2 of the state variables
@@ -60,6 +60,15 @@ class Simulation:
     n_directions : dict, {message name: independent directions that the matrices have met}
     sites : Sites, the first 20,000 or fewer at time T - 1 (state and the fields it gives rise to)
     dtype : str, in which the matrices' action was stored
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> run = gt.simulate(gt.Ensemble(gt.Vanilla, gain=0.5), 200, 10, rng=0)
+    >>> run.state.shape, run.moments.shape
+    ((1, 200), (10, 1))
+    >>> print((run.moments[-1] / run.moments[-2]).round(2))  # small states: the square of the gain
+    [0.24]
     """
 
     ensemble: Ensemble
@@ -178,6 +187,16 @@ def simulate(
         the state is no longer finite (a cell that is not bounded); the message says at which step
     CapabilityError
         a law of matrices that does not act without being formed
+
+    Examples
+    --------
+    The second moment in a network of 2000 units, and in the limit of many:
+
+    >>> import gating_theory as gt
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=2)
+    >>> run = gt.simulate(ens, 2000, 100, rng=0)
+    >>> print(run.moments[50:].mean().round(2), round(gt.dmft(ens).moments["h"], 2))
+    0.53 0.53
     """
     instance("ensemble", ensemble, Ensemble)
     n, T = integer("n_units", n_units, low=1), integer("n_steps", n_steps, low=1)

@@ -70,6 +70,13 @@ class SteadyState:
         {"state": (L, d), "fields": (L, K), "messages": (L, n)} arrays of second moments E x(t) x(t + lag) at lags 0 .. L - 1, where
         the theory of the state has given them; None where they are taken from the simulation.
     simulation : Simulation, or None where none was made
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> state = gt.steady_state(gt.Ensemble(gt.Vanilla, gain=2), 1000, 200, rng=0, lyapunov_units=200)
+    >>> state.verdict, state.lyapunov > 0
+    ('chaotic', True)
     """
 
     ensemble: Ensemble
@@ -117,8 +124,9 @@ class SteadyState:
 
         Returns
         -------
-        dict with "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000:
-        two percent), the last from all.
+        dict
+            "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000: two
+            percent), the last from all.
 
         Raises
         ------
@@ -214,6 +222,13 @@ def steady_state(
     ------
     TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError
         as simulate
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> state = gt.steady_state(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1}), 500, 200, rng=0, lyapunov_units=0)
+    >>> state.verdict
+    'settled'
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "steady_state", "Network.sample and Network.run")

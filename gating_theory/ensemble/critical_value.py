@@ -65,6 +65,15 @@ class Critical(float):
         more than 300 units. None elsewhere, and where T is infinite or not known [T12].
     networks : tuple of float, the values of each network where networks were simulated
     n_units, n_steps : int or None, size and length of simulations
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.onset(gt.Ensemble(gt.GRU, gain={"r": 4}), "gain.h")
+    >>> round(float(found), 4), found.kind, found.discontinuous
+    (2.0, 'onset', True)
+    >>> found.ensemble.gain
+    {'z': 1.0, 'r': 4.0, 'h': 2.0}
     """
 
     parameter: str

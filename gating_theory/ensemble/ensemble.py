@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..cell.cell import Cell
+from ..results.display import brief, rounded
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
 from . import given_singular_values, rotation_invariant, sparse, uniform  # noqa: F401  # laws are known by name once imported
@@ -65,7 +66,7 @@ class Ensemble:
     --------
     >>> import gating_theory as gt
     >>> gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}, bias={"z": 0.5})
-    Ensemble(GRU, gain={'z': 2.0, 'r': 3.0, 'h': 6.0}, bias={'z': 0.5, 'r': 0.0, 'h': 0.0})
+    Ensemble(GRU, gain={'z': 2, 'r': 3, 'h': 6}, bias={'z': 0.5, 'r': 0, 'h': 0})
     """
 
     def __init__(
@@ -308,12 +309,26 @@ class Ensemble:
         return hash(self._key())
 
     def __repr__(self) -> str:
+        parts = [f"{kind}={_short(values)}" for kind, values in self._values.items() if kind == "gain" or any(values.values())]
+        if any(law != IID() for law in self._matrices.values()):
+            parts.append(f"matrices={_short(self._matrices)}")
+        if self._low_rank is not None:
+            parts.append(f"low_rank={self._low_rank!r}")
+        return brief("Ensemble", ", ".join([self._cell.name, *parts]))
+
+    def __str__(self) -> str:
         shown = [f"{kind}={values}" for kind, values in self._values.items() if kind in ("gain", "bias") or any(values.values())]
         if any(law != IID() for law in self._matrices.values()):
             shown.append(f"matrices={self._matrices}")
         if self._low_rank is not None:
             shown.append(f"low_rank={self._low_rank!r}")
         return f"Ensemble({self._cell.name}, {', '.join(shown)})"
+
+
+def _short(values: Mapping[str, Any]) -> str:
+    """Values by name: one where all are equal, as an ensemble takes it."""
+    first, *others = values.values()
+    return rounded(first if all(value == first for value in others) else dict(values), 4)
 
 
 def _low_rank(given: LowRank | None, names: tuple[str, ...]) -> LowRank | None:

@@ -25,7 +25,7 @@ class WithSingularValues(MatrixLaw):
     """U = a O Sigma O' with Haar orthogonal O and O' and given singular values Sigma [T10].
 
     The directions of a trained matrix may mean something, its singular values alone say what a spectrum would be if they did not:
-    ``gt.WithSingularValues(np.linalg.svd(U, compute_uv=False))``, with the gain a = |U|_F / sqrt(N). With a parameter y > 0
+    ``gt.WithSingularValues(np.linalg.svd(U, compute_uv=False))``, with the gain ``a = |U|_F / sqrt(N)``. With a parameter y > 0::
 
         A(s) / a^2 = s / (y (1 - s)^2),    s = E[y sigma^2 / (1 + y sigma^2)],
 
@@ -40,6 +40,18 @@ class WithSingularValues(MatrixLaw):
     ------
     TypeError, ValueError
         values that are not such numbers
+
+    Examples
+    --------
+    Singular values that can be inverted make a hole around zero, of the radius (E sigma^-2)^(-1/2):
+
+    >>> import gating_theory as gt
+    >>> law = gt.WithSingularValues([1, 3])
+    >>> print(round(law.inverse_square() ** -0.5, 4))  # of values of mean square 1
+    0.6
+    >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.9, matrices=law))[0])
+    >>> print(sp.density(0.53), round(sp.density(0.55), 3))  # on both sides of 0.54, 0.6 times the gain
+    0.0 1.48
     """
 
     name = "singular values"

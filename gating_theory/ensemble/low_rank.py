@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..results.display import brief
 from ..results.encoding import result
 from ..support.checks import generator, integer, real, real_array, shown, texts
 from ..support.types import Rng
@@ -254,7 +255,7 @@ class LowRank:
         assert self._mixture is not None
         law = "Gaussian" if self._mixture.size == 1 else f"mixture of {self._mixture.size} Gaussians"
         overlap = np.array2string(self.overlap, precision=4, separator=", ").replace("\n", "") if self.rank < 4 else "of many"
-        return f"LowRank({list(self._channels)}, {law}, overlap={overlap})"
+        return brief("LowRank", f"{list(self._channels)}, {law}, overlap={overlap}")
 
 
 def _channels(given):

@@ -91,10 +91,27 @@ class MatrixLaw(ABC):
     together : bool
         Whether the matrices of a network's fields of this law are drawn together, and so depend on one another.
     isometric : bool
-        Whether |U m| = a |m| holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
+        Whether ``|U m| = a |m|`` holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
         together [T10].
     acting : type or None
         Of the matrices of one message that act without being formed, where those of different messages are independent.
+
+    Examples
+    --------
+    A law of one's own, with entries 1 and -1: a name, and how it is drawn. Networks need no more; calculators ask for facts, and
+    refuse a law that does not hold them.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> @dataclass(frozen=True)
+    ... class Signs(gt.MatrixLaw):
+    ...     name = "signs"
+    ...     def draw(self, n, rng=None, count=1):
+    ...         return np.random.default_rng(rng).choice([-1.0, 1.0], (count, n, n))
+    >>> U = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=3, matrices=Signs()), 100, rng=0).matrices[0]
+    >>> print(abs(U).max().round(4))  # 3 / sqrt(100)
+    0.3
     """
 
     name: ClassVar[str]
@@ -200,7 +217,7 @@ class MatrixLaw(ABC):
         return np.inf
 
     def mean_log(self, count: int = 1) -> float:
-        """(1/N) log|det U / a| [T10]: the potential in holes. -inf unless said; only laws of finite ``inverse_square`` are asked.
+        """``(1/N) log|det U / a|`` [T10], the potential in holes. -inf unless said; asked of laws with finite ``inverse_square``.
 
         Parameters
         ----------
@@ -263,8 +280,9 @@ class MatrixLaw(ABC):
 
         Returns
         -------
-        for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
-        ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
+        list
+            For each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
+            ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``.
         """
         return [self._acting(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
@@ -285,7 +303,19 @@ class MatrixLaw(ABC):
 
 @dataclass(frozen=True)
 class IID(MatrixLaw):
-    """Entries iid normal, of variance a_k^2 / N [T1]: the law of the papers, and the only one for which everything is served."""
+    """Entries iid normal, of variance a_k^2 / N [T1]: the law of the papers, and the only one for which everything is served.
+
+    Examples
+    --------
+    It is the law that ensembles have unless another one is given:
+
+    >>> import gating_theory as gt
+    >>> gt.Ensemble(gt.GRU, gain=2, matrices=gt.IID()) == gt.Ensemble(gt.GRU, gain=2)
+    True
+    >>> U = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 400, rng=0).matrices[0]
+    >>> print(U.std().round(2))  # 2 / sqrt(400)
+    0.1
+    """
 
     name = "iid"
     holds = frozenset(FACTS)
@@ -296,7 +326,7 @@ class IID(MatrixLaw):
         return rng.standard_normal((count, n, n))
 
     def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
-        """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
+        """``U = U0 - (U0 m - x) m^T / |m|^2``, in place [T4]. Arguments as in MatrixLaw.condition."""
         for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
 

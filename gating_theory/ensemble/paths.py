@@ -51,7 +51,7 @@ class EnsemblePath(ABC):
         return self.name
 
     def __repr__(self) -> str:
-        return f"<path {self.name}>"
+        return f"{type(self).__name__}({self.name})"
 
     @property
     def signed(self) -> bool:

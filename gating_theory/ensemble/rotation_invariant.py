@@ -74,6 +74,16 @@ class Haar(_Truncated):
     """U_k = a_k O_k with independent Haar orthogonal O_k [T10]: torch's ``orthogonal_`` on each gate's block, gain a_k.
 
     A single recurrent matrix (RNN, SimpleRNN) with an orthogonal initialiser has this law too.
+
+    Examples
+    --------
+    Orthogonal matrices leave the edge of the zero state's spectrum where iid ones have it, and make a hole around the leak 1/2:
+
+    >>> import gating_theory as gt
+    >>> gated = gt.Ensemble(gt.GRU, matrices=gt.Haar())
+    >>> sp = gt.Spectrum(gt.fixed_points(gated)[0])
+    >>> print(round(sp.radius(), 4), sp.density(0.5))
+    0.75 0.0
     """
 
     name = "orthogonal"
@@ -85,7 +95,7 @@ class Haar(_Truncated):
         return np.sqrt(n) * np.array([_isometry(n, n, rng) for _ in range(count)]).reshape(count, n, n)
 
     def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """sqrt(n) |m_b| / |x_b|: lengths are kept. Arguments as in MatrixLaw.image_scales."""
+        """``sqrt(n) |m_b| / |x_b|``: lengths are kept. Arguments as in MatrixLaw.image_scales."""
         return np.sqrt(messages.shape[1]) * np.linalg.norm(messages, axis=1) / np.linalg.norm(images, axis=1)
 
     def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
@@ -102,6 +112,17 @@ class HaarStack(_Truncated):
     ``weight_hh``, both of gain g, give a_k = g / sqrt(K) with K the number of gates, 3 for a GRU and 4 for an LSTM. All fields
     of the law count for K, those of gain 0 too. Of one field the law is that of Haar(). How many fixed points such networks have is
     derived for one message, but not checked: complexity refuses.
+
+    Examples
+    --------
+    Keras draws the three matrices of a GRU as blocks of one isometry, each of gain 1/sqrt(3):
+
+    >>> import gating_theory as gt
+    >>> keras = gt.Ensemble(gt.GRU, gain=3**-0.5, matrices=gt.HaarStack())
+    >>> U_z, U_r, U_h = gt.Network.sample(keras, 50, rng=0).matrices
+    >>> one = U_z.T @ U_z + U_r.T @ U_r + U_h.T @ U_h
+    >>> print(one.diagonal().min().round(4), one.diagonal().max().round(4))
+    1.0 1.0
     """
 
     name = "stack"

@@ -42,6 +42,16 @@ class Sparse(MatrixLaw):
     ------
     TypeError, ValueError
         values that are not allowed
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> sparse = gt.Ensemble(gt.GRU, gain={"h": 3}, matrices=gt.Sparse(100))
+    >>> round(float(gt.onset(sparse, "gain.h")), 4)  # as of dense matrices
+    2.0
+    >>> U = gt.Network.sample(sparse, 1000, rng=0).matrices[2]
+    >>> print((U != 0).sum(axis=1).mean().round())  # how many units a unit hears
+    100.0
     """
 
     in_degree: float

@@ -17,6 +17,16 @@ class Uniform(MatrixLaw):
 
     The limit of many units does not see the law of the entries beyond their variance; what is known of N units only, or of
     conditioned matrices, is known for normal entries.
+
+    Examples
+    --------
+    What PyTorch draws for a GRU of any number of units is a law of gain 3^(-1/2):
+
+    >>> import gating_theory as gt
+    >>> torch_default = gt.Ensemble(gt.GRU, gain=3**-0.5, matrices=gt.Uniform())
+    >>> U = gt.Network.sample(torch_default, 100, rng=0).matrices[0]
+    >>> print(abs(U).max().round(3))  # 1 / sqrt(100)
+    0.1
     """
 
     name = "uniform"

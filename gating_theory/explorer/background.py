@@ -1,10 +1,10 @@
 """Work outside the server: processes that calculate what pages show, so that a page never waits.
 
-A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that can be
-pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under a key of its own, and under a key only the
-latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its next
-piece, or, if that takes longer than ``patience``, with its process. Keys take turns. A process that dies says so to the page whose task it was
-doing, and the next task finds a new one.
+A *lane* is one process, which does one task at a time. A task is a generator function of a module, called with arguments that
+can be pickled; what it yields are *pieces*, each shown as soon as it is there. Each page asks under keys of its own, and under a
+key only the latest task counts: one that waits is replaced; of one that runs no more pieces are told, and it is given up at its
+next piece, or where it calls ``stay_wanted``, or, if that takes longer than ``patience``, with its process. Keys take turns. A
+process that dies says so to the page whose task it was doing, and the next task finds a new one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pickle import PickleError
 from typing import Any
 
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
@@ -38,8 +39,9 @@ class Answer:
 
     Attributes
     ----------
-    code : "piece" (``value`` is what the task yielded), "done" (all pieces have come), "failed" (``value`` is the text of an error of
-        the calculation; no more comes) or "crashed" (``value`` says how the process ended; no more comes)
+    code : "piece", "done", "failed" or "crashed"
+        ``value`` is what the task yielded; nothing, all pieces have come; the text of an error of the calculation; how the process
+        ended. Only after a piece more comes.
     value : what was yielded, a text, or None
     """
 
@@ -56,7 +58,7 @@ class _Asked:
 
 
 class Lane:
-    """One process for tasks, and a thread that feeds it; both begin with the first task.
+    """One process for tasks, and a thread that feeds it; both begin with the first task, or with :meth:`begin`.
 
     Parameters
     ----------
@@ -112,6 +114,10 @@ class Lane:
                 self._wanted = False
             self._change.notify_all()
 
+    def begin(self) -> None:
+        """Start the process, so that the first task need not wait for it."""
+        self.ask(("", "begin"), _nothing, tell=lambda answer: None)
+
     def keys(self) -> list[Hashable]:
         """Whose tasks wait or run."""
         with self._change:
@@ -133,8 +139,10 @@ class Lane:
         while (asked := self._next()) is not None:
             try:
                 last = self._do(asked)
-            except (EOFError, OSError) as error:
-                last = self._crashed(error)
+            except (EOFError, OSError):
+                last = self._crashed()
+            except (AttributeError, TypeError, PickleError) as error:
+                last = Answer("failed", f"the task cannot be sent: {type(error).__name__}: {error}")
             with self._change:
                 wanted, self._running = self._wanted, None
             if wanted:
@@ -171,7 +179,7 @@ class Lane:
                 connection.send(("drop", None, ()))
                 told_off, deadline = True, self.patience
 
-    def _crashed(self, error):
+    def _crashed(self):
         process = self._process
         if process is not None:
             process.join(_GRACE)
@@ -222,6 +230,11 @@ class Background:
     def __getitem__(self, name: str) -> Lane:
         return self.lanes[name]
 
+    def begin(self) -> None:
+        """Start the processes, so that the first tasks need not wait for them."""
+        for lane in self.lanes.values():
+            lane.begin()
+
     def forget(self, session: Hashable) -> None:
         """A page has gone: keys are tuples that begin with the session."""
         for lane in self.lanes.values():
@@ -251,6 +264,14 @@ def stay_wanted() -> None:
         raise _GivenUpError
 
 
+def _nothing():
+    """A task that imports what calculates."""
+    from ..mean_field import fixed_points
+    from ..spectrum import spectrum
+
+    yield fixed_points.__name__, spectrum.__name__
+
+
 def _serve(connection):
     """Do what comes through the connection until it closes."""
     global _feeder
@@ -275,7 +296,10 @@ def _done(connection, task, arguments):
     for answer in pieces:
         if answer.code != "piece":
             return answer
-        connection.send(answer)
+        try:
+            connection.send(answer)
+        except (AttributeError, TypeError, PickleError) as error:
+            return Answer("failed", f"a piece cannot be sent: {type(error).__name__}: {error}")
         if connection.poll():
             pieces.close()
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,19 @@ from ..flow.orbits.trajectories import advance
 from ..flow.proof.fixed_points import FlowFixedPoints
 from .flow_view import FlowView
 
-__all__ = ["CyclesFound", "FlowCycle", "Portrait", "Separatrices", "cycles_of", "portrait", "separatrices_of", "thinned", "traced"]
+__all__ = [
+    "CyclesFound",
+    "FlowCycle",
+    "Portrait",
+    "Separatrices",
+    "at_once",
+    "at_rest",
+    "cycles_of",
+    "portrait",
+    "separatrices_of",
+    "thinned",
+    "traced",
+]
 
 #: Grid of the nullclines; streamlets along each axis, the length of one and its steps.
 _NULLCLINES, _STREAMLETS, _LENGTH, _STEPS = 120, 15, 0.11, 6
@@ -182,9 +195,28 @@ def cycles_of(view: FlowView) -> CyclesFound:
     return CyclesFound(tuple(out))
 
 
-def traced(
-    flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None
-) -> tuple[np.ndarray, ...]:
+def at_once(view: FlowView) -> Iterator[Portrait]:
+    """What follows a slider: the portrait.
+
+    Parameters
+    ----------
+    view : FlowView
+    """
+    yield portrait(view)
+
+
+def at_rest(view: FlowView) -> Iterator[Separatrices | CyclesFound]:
+    """What comes when the sliders rest: separatrices, then cycles.
+
+    Parameters
+    ----------
+    view : FlowView
+    """
+    yield separatrices_of(view)
+    yield cycles_of(view)
+
+
+def traced(flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """Trajectories from many starts as curves, for 200 units of time: until they rest, leave the square, or are long enough.
 
     Parameters
@@ -241,21 +273,23 @@ def _length(good):
     return int(good.argmin()) if not good.all() else len(good)
 
 
-def thinned(curve: np.ndarray) -> np.ndarray:
-    """A curve (m, 2) without points that lie on the chord of their neighbours: within 1e-3 of what it was.
+def thinned(curve: np.ndarray, height: float = _CHORD) -> np.ndarray:
+    """A curve (m, 2) without points that lie on the chord of their neighbours.
 
     Parameters
     ----------
     curve : (m, 2) array
+    height : float
+        Of what goes above its chord, in each of six passes.
     """
     for first in (1, 2) * _PASSES:
         middle = np.arange(first, len(curve) - 1, 2)
         along, off = curve[middle + 1] - curve[middle - 1], curve[middle] - curve[middle - 1]
         length = np.linalg.norm(along, axis=1)
-        height = np.abs(along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]) / np.maximum(length, 1e-300)
+        above = np.abs(along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]) / np.maximum(length, 1e-300)
         # no long chords, and no points that turn back
         inside = (np.sum(along * off, axis=1) >= 0.0) & (np.sum(off**2, axis=1) <= length**2) & (length < _LONGEST_CHORD)
-        curve = np.delete(curve, middle[(height < _CHORD) & inside], axis=0)
+        curve = np.delete(curve, middle[(above < height) & inside], axis=0)
     return curve
 
 

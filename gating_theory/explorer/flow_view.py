@@ -1,4 +1,4 @@
-"""What the page of a two-unit GRU shows: its weights, and the places where trajectories begin; as a link, a flow and Python [JSP]."""
+"""What the page of a two-unit GRU shows, its weights and starts of trajectories: as a link, a flow, and Python [JSP]."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The numbers of a view, in pieces: what follows a slider at once, and what comes once it rests.
 
-Tasks are generators, for ``background.py``. The kinds of pieces are classes; a part that cannot be computed is a ``Missing`` with the
-reason in words, and what does not depend on it comes all the same. What is asked for twice is kept.
+Tasks are generators, for ``background.py``. The kinds of pieces are classes; a part that cannot be computed is a ``Missing`` with
+the reason in words, and what does not depend on it comes all the same. What is asked for twice is kept.
 """
 
 from __future__ import annotations
@@ -163,9 +163,10 @@ def at_once(view: View) -> Iterator[Piece]:
         yield Missing("State", str(error))
         return
     yield state
-    parts = (lambda: _boundary(spectrum), lambda: _growth(spectrum, view.steps), lambda: _rough(view, spectrum))
-    for name, part in zip(("Boundary", "Growth", "Timescales"), parts):
-        yield _tried(name, part)
+    yield _tried("Boundary", lambda: _boundary(spectrum))
+    if view.steps <= _QUICK_STEPS:
+        yield _tried("Growth", lambda: _growth(spectrum, view.steps))
+    yield _tried("Timescales", lambda: _rough(view, spectrum))
 
 
 def _tried(name, part):
@@ -220,12 +221,7 @@ def _boundary(spectrum):
 
 
 def _growth(spectrum, steps):
-    if steps > _QUICK_STEPS:
-        raise CapabilityError("comes once the sliders rest")
-    return _growth_of(spectrum, quick_growth(spectrum, steps, "tied"))
-
-
-def _growth_of(spectrum, logs):
+    logs = quick_growth(spectrum, steps, "tied")
     names, rate = spectrum.cell.state_names, spectrum.radius() ** 2
     made = GradientGrowth(len(logs) - 1, "tied", names, names, logs / np.log(10.0), rate, 0.0, None)
     return Growth(made.log10, rate)

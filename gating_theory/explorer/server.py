@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import sys
 import threading
@@ -45,6 +46,7 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
     address = f"http://{_ADDRESS}:{server.port}{first}"
     try:
         server.start()
+        background.begin()
         say(address)
         if open_browser:
             _open(server, address)
@@ -67,6 +69,7 @@ def _bokeh():
         raise ImportError("explore needs bokeh, which is not installed: pip install 'gating-theory[explore]'") from error
 
     settings.resources.set_value("server")
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # a page that is closed while it is told something
 
     def make(pages, port):
         try:

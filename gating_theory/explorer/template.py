@@ -11,18 +11,20 @@ __all__ = ["frame"]
 _PAGES = (("/", "Large networks"), ("/flow", "Two units"))
 
 _STYLE = """
-:root { color-scheme: light; --ink: #1b2730; --soft: #5b6b77; --line: #d9e0e5; --blue: #0072B2; --paper: #ffffff; --ground: #f4f6f8 }
+:root { color-scheme: light; --ink: #1b2730; --soft: #5b6b77; --line: #d9e0e5; --blue: #0072B2; --paper: #fff; --ground: #f4f6f8 }
 * { box-sizing: border-box }
-body { margin: 0; font: 15px/1.45 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; color: var(--ink); background: var(--ground) }
-header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; padding: .6rem 1rem; background: var(--paper);
-  border-bottom: 1px solid var(--line) }
+body { margin: 0; font: 15px/1.45 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; color: var(--ink);
+  background: var(--ground) }
+header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; padding: .6rem 1rem;
+  background: var(--paper); border-bottom: 1px solid var(--line) }
 header h1 { font-size: 1.05rem; margin: 0; font-weight: 650 }
 header nav a { color: var(--soft); text-decoration: none; margin-right: 1rem; padding-bottom: .2rem }
 header nav a[aria-current] { color: var(--ink); border-bottom: 2px solid var(--blue) }
 header nav a:focus-visible, summary:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px }
-main { display: grid; grid-template-columns: minmax(0, 19rem) minmax(0, 1fr); gap: .8rem; padding: .8rem; max-width: 1500px; margin: 0 auto }
-main > .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .8rem; align-content: start;
-  min-width: 0 }
+main { display: grid; grid-template-columns: minmax(0, 19rem) minmax(0, 1fr); gap: .8rem; padding: .8rem; max-width: 1500px;
+  margin: 0 auto }
+main > .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .8rem;
+  align-content: start; min-width: 0 }
 main > .controls { display: grid; gap: .8rem; align-content: start; min-width: 0 }
 .panel { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem; min-width: 0 }
 .panel.wide { grid-column: 1 / -1 }
@@ -30,7 +32,11 @@ main > .controls { display: grid; gap: .8rem; align-content: start; min-width: 0
 .panel summary { cursor: pointer }
 .panel details + details { border-top: 1px solid var(--line); padding-top: .45rem; margin-top: .45rem }
 .panel p.note { color: var(--soft); font-size: .85rem; margin: .2rem 0 0 }
-@media (max-width: 820px) { main { grid-template-columns: minmax(0, 1fr); padding: .5rem; gap: .5rem } .panel { padding: .5rem } }
+@media (min-width: 821px) { main > .controls { position: sticky; top: .8rem; max-height: calc(100vh - 1.6rem); overflow-y: auto } }
+@media (max-width: 820px) { main { grid-template-columns: minmax(0, 1fr); padding: .5rem; gap: .5rem } .panel { padding: .5rem }
+  main:has(.first) > * { display: contents !important } .panel.first { order: -1 } }
+@media (max-width: 820px) and (min-height: 700px) { .panel.first { position: sticky; top: 0; z-index: 1 }
+  .panel.first .note { display: none } }
 """
 
 _FRAME = """{{% from macros import embed %}}
@@ -64,9 +70,9 @@ def frame(address: str, controls: Sequence[Mapping[str, str]], pictures: Sequenc
     ----------
     address : str, of the page: "/" or "/flow"
     controls, pictures : sequence of mappings
-        Panels of the column of controls and of the grid of pictures. "roots" names the roots of the document in the panel, joined by blanks;
-        optional: "title"; "class", more classes ("wide": all columns); "fold", "open" or "closed", for a panel that folds; "note", HTML
-        below.
+        Panels of the column of controls and of the grid of pictures. "roots" names the roots of the document in the panel, joined
+        by blanks; optional: "title"; "class", more classes ("wide": all columns; "first": above the controls on a narrow screen,
+        where it stays in sight); "fold", "open" or "closed", for a panel that folds; "note", HTML below.
     """
     links = "".join(_link(to, words, to == address) for to, words in _PAGES)
     text = _FRAME.format(style=_STYLE, links=links, controls=_panels(controls), pictures=_panels(pictures))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,7 +14,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS, LARGEST, kind_of
 from ..support.checks import choice, integer, meant, real, shown
 
-__all__ = ["LINES", "MATRICES", "START", "View", "written"]
+__all__ = ["LINES", "MATRICES", "START", "View", "rounded", "written"]
 
 #: Laws of matrices that a page offers.
 MATRICES = ("iid", "orthogonal", "stack")
@@ -42,7 +42,8 @@ class View:
     Attributes
     ----------
     cell : str, of a built-in cell
-    values : tuple of (path, float), the hyperparameters that are not at their default, such as ("gain.h", 4.0), in the ensemble's order
+    values : tuple of (path, float)
+        The hyperparameters that are not at their default, such as ("gain.h", 4.0), in the ensemble's order.
     matrices : "iid", "orthogonal" or "stack"
     solution : "active" (the largest moments), "zero", or a number, "0" being the one of the smallest moments
     tau : float, steps of the slow fraction
@@ -235,7 +236,18 @@ def written(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-@lru_cache(maxsize=None)
+def rounded(value: float, low: float, high: float) -> float:
+    """A number between two others, as exactly as a pixel of a picture is wide.
+
+    Parameters
+    ----------
+    value, low, high : float
+    """
+    digits = 3 - math.floor(math.log10(high - low))
+    return round(min(max(value, low), high), digits) + 0.0
+
+
+@cache
 def _bare(name):
     return Ensemble(getattr(builtin, name))
 

@@ -28,7 +28,7 @@ __all__ = sorted(_HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__.copy()
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..errors import CapabilityError
-from ..results.display import same
+from ..results.display import brief, rounded, same
 from ..results.encoding import decode, encode, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -80,10 +80,24 @@ class Flow:
     CapabilityError
         more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
 
+    See Also
+    --------
+    gating_theory.GRUFlow : The same from weights of a GRU by name.
+    gating_theory.Network : Networks of any size, in discrete time.
+
     Notes
     -----
     States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes.
     Time is in units of one step of the network. Flows are immutable: :meth:`replace` makes another one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.flow.Flow(gt.Vanilla, {"h": [[2, 0], [0, 0.5]]})
+    >>> flow([0.1, 0.1]).round(4)
+    array([ 0.0974, -0.05  ])
+    >>> [point.label for point in flow.fixed_points()]
+    ['sink (node)', 'saddle', 'sink (node)']
     """
 
     def __init__(
@@ -134,6 +148,14 @@ class Flow:
         ------
         TypeError, CapabilityError
             no Network, a batch, too many units
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"h": 6}), n_units=3, rng=0)
+        >>> flow = gt.flow.Flow.from_network(net)
+        >>> len(flow.fixed_points())
+        3
         """
         from ..networks.network import Network
 
@@ -160,6 +182,14 @@ class Flow:
             as ``interop.torch.from_module``
         CapabilityError
             too many units
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> flow = gt.flow.Flow.from_torch(torch.nn.GRU(input_size=1, hidden_size=2))
+        >>> flow.cell.name, flow.n_units
+        ('GRUResetAfter', 2)
         """
         from ..interop.torch import from_module
 
@@ -181,6 +211,13 @@ class Flow:
         ------
         TypeError, ValueError
             unknown entries, wrong shapes, values that are not finite
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.flow.Flow.from_dict({"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]})
+        >>> flow.parameter("b_h[1]")
+        0.1
         """
         from ..cell.builtin import named
 
@@ -278,6 +315,13 @@ class Flow:
         ------
         TypeError, ValueError
             wrong types or shapes
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]])
+        >>> flow.with_input({"h": [1, 0]}).fixed_points().topology.words
+        '2 sinks, 1 saddle'
         """
         return self._like(self._flat.copy(), fitted_input(input, self._cell, self._n))
 
@@ -296,6 +340,13 @@ class Flow:
         ------
         CapabilityError
             the input is Noise, which has no value before it is drawn (``Noise.sample``)
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=3, input=gt.flow.Periodic(4.0, cosines={"h": [2.0]}))
+        >>> len(flow.at_time(0.0).fixed_points()), len(flow.at_time(1.0).fixed_points())
+        (1, 3)
         """
         time = real("time", time)
         if isinstance(self._input, Noise):
@@ -303,7 +354,17 @@ class Flow:
         return self._like(self._flat.copy(), self._input(time)) if isinstance(self._input, (Piecewise, Periodic)) else self
 
     def flat_with_input(self, values: float | np.ndarray) -> np.ndarray:
-        """(P,) read-only array: the flow's own parameters, with an input ``values`` (K N,) added to the biases."""
+        """(P,) read-only array: the flow's own parameters, with an input ``values`` (K N,) added to the biases.
+
+        Parameters
+        ----------
+        values : float or (K N,) array
+            What is added to the biases, field after field.
+
+        Returns
+        -------
+        (P,) array, read-only
+        """
         K, n = self._cell.n_fields, self._n
         flat = self._flat.copy()
         flat[K * n * n : K * n * (n + 1)] += values
@@ -330,16 +391,22 @@ class Flow:
         return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters), self._input)
 
     def __repr__(self) -> str:
+        return brief("Flow", self._in_words(lambda value: rounded(value.tolist(), 4)))
+
+    def __str__(self) -> str:
+        return f"Flow({self._in_words(lambda value: value.tolist())})"
+
+    def _in_words(self, written):
         parts = []
+        if self._input is not None:
+            parts.append(f"input={written(self._input) if isinstance(self._input, np.ndarray) else repr(self._input)}")
         for names, values, prefix in (
             (self._cell.field_names, self._matrices, "U_"),
             (self._cell.field_names, self._bias, "b_"),
             (self._cell.parameter_names, self._parameters, ""),
         ):
-            parts += [f"{prefix}{name}={value.tolist()}" for name, value in zip(names, values) if value.any()]
-        if self._input is not None:
-            parts.append(f"input={self._input.tolist() if isinstance(self._input, np.ndarray) else self._input!r}")
-        return f"Flow({self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)})"
+            parts += [f"{prefix}{name}={written(value)}" for name, value in zip(names, values) if value.any()]
+        return f"{self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)}"
 
     # --- parameters by name
 
@@ -362,6 +429,15 @@ class Flow:
         ------
         TypeError, ValueError
             no such path, a matrix that is zero, entries that are not equal, a line that does not pass here
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> flow.along("b_h[0]")
+        'b_h[0]'
+        >>> flow.along("gain.h").name
+        'gain.h'
         """
         return self._along("path", path)
 
@@ -375,7 +451,17 @@ class Flow:
         return resolved(argument, self._cell, self._n, self._flat, path)
 
     def rates(self, path: str | Line) -> np.ndarray:
-        """(P,) array: how the flat parameters change per unit of a path, as for :meth:`along`."""
+        """(P,) array: how the flat parameters change per unit of a path, as for :meth:`along`.
+
+        Parameters
+        ----------
+        path : str or Line
+            As for :meth:`along`.
+
+        Returns
+        -------
+        (P,) array
+        """
         path = self.along(path)
         return path.direction if isinstance(path, Line) else np.eye(1, self._flat.size, self._place(path))[0]
 
@@ -398,12 +484,41 @@ class Flow:
         ------
         TypeError, ValueError
             no such entry, a line that does not pass here
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> gt.GRUFlow(U_h=[[3, -3], [3, 3]]).parameter("U_h[0,1]")
+        -3.0
         """
         path = self.along(path)
         return path.value(self._flat) if isinstance(path, Line) else float(self._flat[self._place(path)])
 
     def replace(self, path: str | Line, value: float) -> Flow:
-        """A Flow that differs in one entry, or along a line; ``path`` as for :meth:`along`, ``value`` a finite number."""
+        """A Flow that differs in one entry, or along a line; ``path`` as for :meth:`along`, ``value`` a finite number.
+
+        Parameters
+        ----------
+        path : str or Line
+            As for :meth:`along`.
+        value : float, a finite number
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        TypeError, ValueError
+            no such entry, a line that does not pass here, a value that is not a finite number
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]])
+        >>> len(flow.fixed_points()), len(flow.replace("gain.h", 0.5).fixed_points())
+        (9, 1)
+        """
         return self.with_parameters({self._along("path", path): real(f"value of {path}", value)})
 
     def with_parameters(self, values: Mapping[str | Line, float]) -> Flow:
@@ -422,6 +537,13 @@ class Flow:
         ------
         TypeError, ValueError
             no such entry, one that changes twice, a value that is not a finite number
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).with_parameters({"b_h[0]": 2.0, "b_h[1]": -2.0})
+        >>> flow.bias[2]
+        array([ 2., -2.])
         """
         instance("values", values, Mapping, "from paths to numbers")
         flat = self._flat.copy()
@@ -478,6 +600,14 @@ class Flow:
         Returns
         -------
         (..., dim, dim) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> flow.jacobian([0, 0])
+        array([[ 0.25, -0.75],
+               [ 0.75,  0.25]])
         """
         points, lead = self._points("state", state)
         out = np.empty((len(points), self.dim**2))
@@ -503,6 +633,13 @@ class Flow:
         ------
         CapabilityError
             the cell has no closed-form fixed point of a site
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> shut = gt.GRUFlow(U_h=3, b_z=20)
+        >>> shut([0.5]).round(6), shut.residual([0.5]).round(6)
+        (array([0.]), array([0.135149]))
         """
         self._require_closed_form("a gate-free residual")
         points, lead = self._points("state", state)
@@ -566,6 +703,15 @@ class Flow:
             more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
         ValueError
             arguments out of range
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> found = gt.GRUFlow(U_h=3).fixed_points()
+        >>> found.complete, [point.label for point in found]
+        (True, ['sink (node)', 'source (node)', 'sink (node)'])
+        >>> found.states[[0, 2], 0].round(4)
+        array([-0.8586,  0.8586])
         """
         from .proof.fixed_points import find_all
 
@@ -585,7 +731,8 @@ class Flow:
 
         Returns
         -------
-        list of two lists of (m, 2) arrays: curves of zero speed of the first and of the second variable, by linear interpolation
+        list of two lists of (m, 2) arrays
+            Curves of zero speed of the first and of the second variable, by linear interpolation.
 
         Raises
         ------
@@ -593,6 +740,13 @@ class Flow:
             dim is not 2
         TypeError, ValueError
             n too small, a box of another shape
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> first, second = gt.GRUFlow(U_h=[[3, -3], [3, 3]]).nullclines()
+        >>> len(first), len(second)
+        (1, 1)
         """
         from contourpy import contour_generator
 
@@ -637,7 +791,17 @@ class Flow:
 
         Returns
         -------
-        (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
+        (..., dim) array
+            With ``trajectory`` a leading axis of length n_steps + 1.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> flow.euler([0.1, 0.2]).round(4)
+        array([-0.0244,  0.3109])
+        >>> flow.euler([0.1, 0.2], step=0.1, n_steps=10).round(4)
+        array([-0.0661,  0.2733])
         """
         from .orbits.driven import euler
 
@@ -655,6 +819,16 @@ class Flow:
         step : float > 0
         time : float, optional
             Of an input that changes.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+        >>> np.linalg.eigvals(flow.jacobian([0, 0])).real.round(3)
+        array([-0.125, -0.125])
+        >>> abs(np.linalg.eigvals(flow.map_jacobian([0, 0]))).round(3)
+        array([1.09, 1.09])
         """
         step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
         return np.eye(self.dim) + step * self.jacobian(state, time)
@@ -696,8 +870,9 @@ class Flow:
 
         Returns
         -------
-        scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``; and ``.input``, that of the flow or
-        its course of the noise. Where a piecewise input changes the solver starts anew.
+        OptimizeResult
+            scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``; and ``.input``, that of the flow
+            or its course of the noise. Where a piecewise input changes the solver starts anew.
 
         Raises
         ------
@@ -705,6 +880,13 @@ class Flow:
             wrong shapes, times that do not increase
         ConvergenceError
             the solver fails; ``estimate`` is its result so far
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> run = gt.GRUFlow(U_h=3).integrate([0.1], [0, 1, 10, 100])
+        >>> run.y[0].round(4)
+        array([0.1   , 0.1275, 0.6365, 0.8586])
         """
         from .orbits.driven import integrate
 
@@ -736,6 +918,20 @@ class GRUFlow(Flow):
     ------
     TypeError, ValueError
         nothing given, shapes that do not fit together, values that are not finite
+
+    See Also
+    --------
+    gating_theory.flow.Flow : Flows of any cell.
+    gating_theory.flow.topology_catalogue : Two-unit ones of all known kinds.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]])
+    >>> flow([0.1, 0.2]).round(4)
+    array([0.0244, 0.0457])
+    >>> print(flow.fixed_points().topology.words)
+    4 sinks, 1 source, 4 saddles
     """
 
     def __init__(

@@ -40,6 +40,21 @@ class Line:
         The parameters that change, as in ``Flow.flat``, at value 0; 0 elsewhere.
     direction : (P,) array
         How they change; 0 elsewhere.
+
+    See Also
+    --------
+    gating_theory.flow.Flow.along : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> line = flow.along("gain.h")
+    >>> line.name, flow.parameter(line)
+    ('gain.h', 1.0)
+    >>> flow.replace(line, 0.5).matrices[2]
+    array([[ 1.5, -1.5],
+           [ 1.5,  1.5]])
     """
 
     name: str
@@ -57,7 +72,24 @@ class Line:
         require(bool(self.direction.any()), "direction vanishes")
 
     def value(self, flat: np.ndarray) -> float:
-        """The value at which the line passes parameters ``flat`` (P,); ValueError where they do not lie on it."""
+        """The value at which the line passes parameters ``flat`` (P,); ValueError where they do not lie on it.
+
+        Parameters
+        ----------
+        flat : (P,) array, as ``Flow.flat``
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> line = flow.along("gain.h")
+        >>> line.value(flow.replace("gain.h", 0.5).flat)
+        0.5
+        """
         flat, on = self._checked(flat), self.places
         rest, direction = (flat - self.origin)[on], self.direction[on]
         value = float(rest @ direction / (direction @ direction))
@@ -67,7 +99,25 @@ class Line:
         return value
 
     def moved(self, flat: np.ndarray, value: float) -> np.ndarray:
-        """``flat`` (P,) with the parameters on the line at this value."""
+        """``flat`` (P,) with the parameters on the line at this value.
+
+        Parameters
+        ----------
+        flat : (P,) array, as ``Flow.flat``
+        value : float
+
+        Returns
+        -------
+        (P,) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> line = flow.along("gain.h")
+        >>> bool((line.moved(flow.flat, 0.5) == flow.replace("gain.h", 0.5).flat).all())
+        True
+        """
         value, out = real("value", value, low=-1e100, high=1e100), self._checked(flat).copy()
         out[self.places] = (self.origin + value * self.direction)[self.places]
         return out

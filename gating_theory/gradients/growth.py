@@ -48,8 +48,8 @@ _ALLOWED = "a FixedPoint, a Spectrum, Sites with gains, a result with such sites
 class GradientGrowth:
     """The mean square of gradients through T steps of a random network [T9], made by :func:`gradient_growth`.
 
-    P is the product of the Jacobians of t steps, v an isotropic unit vector: E|P^T v|^2 is how much of a loss's gradient is left t
-    steps back. With all variables it is E|P v|^2 as well: forward and backward growth are the same number.
+    P is the product of the Jacobians of t steps, v an isotropic unit vector: ``E|P^T v|^2`` is how much of a loss's gradient is
+    left t steps back. With all variables it is ``E|P v|^2`` as well: forward and backward growth are the same number.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class GradientGrowth:
     state_names : tuple of str, of the blocks
     block : tuple of str, the variables that the loss sees; all of them unless told
     log10_blocks : (T + 1, d, d) array
-        log10 of (1/N) |P_ab|_F^2, what variable a takes from variable b through t steps; -inf for nothing.
+        log10 of ``(1/N) |P_ab|_F^2``, what variable a takes from variable b through t steps; -inf for nothing.
     rate : float
         By what the mean square grows per step in the end: tied, the square of the spectral radius. The last 1e-6 of the leaks' law
         does not count. nan along a path, which has no end.
@@ -66,6 +66,16 @@ class GradientGrowth:
     status : Status
         Its code is "decays", "marginal" or "grows" by the rate, or "path".
     source : FixedPoint, Sites or None, whose sites are kept through all steps
+
+    Examples
+    --------
+    Gradients at the zero state of a vanilla network decay by the square of its spectral radius in every step:
+
+    >>> import gating_theory as gt
+    >>> point = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.9))[0]
+    >>> found = gt.gradient_growth(point, 100)
+    >>> print(found.status.code, round(found.rate, 4), found.mean_square[1].round(4))
+    decays 0.81 0.81
     """
 
     n_steps: int
@@ -99,7 +109,7 @@ class GradientGrowth:
 
     @property
     def blocks(self) -> np.ndarray:
-        """(T + 1, d, d) of (1/N) |P_ab|_F^2: what variable a, at the end, takes from variable b; 0 or inf beyond floats."""
+        """(T + 1, d, d) of ``(1/N) |P_ab|_F^2``: what variable a, at the end, takes from variable b; 0 or inf beyond floats."""
         with np.errstate(over="ignore", under="ignore"):
             return 10.0**self.log10_blocks
 
@@ -208,6 +218,17 @@ def gradient_growth(
         the equations are not known to hold for the law of the matrices
     ConvergenceError
         the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
+
+    Examples
+    --------
+    Through 100 steps of a GRU at its zero state gradients that go through the same weights again and again decay more slowly:
+
+    >>> import gating_theory as gt
+    >>> point = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 1.8}))[0]
+    >>> for weights in ("tied", "untied"):
+    ...     print(weights, gt.gradient_growth(point, 100, weights=weights).log10[100].round(2))
+    tied -5.7
+    untied -34.44
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..results.display import brief_at_prompts
 from ..support.checks import choice, shown, texts
 from .layers import RecurrentLayer, RecurrentWeights
 from .layouts import layout_of
@@ -59,6 +60,7 @@ class Asked:
             raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
+@brief_at_prompts
 @dataclass(frozen=True)
 class Found:
     """One recurrent module of a source, by its names and shapes.
@@ -94,6 +96,7 @@ class Found:
         return f"{text}: {self.problem}" if self.problem else text
 
 
+@brief_at_prompts
 @dataclass(frozen=True, eq=False)
 class Contents:
     """What a source holds of recurrent layers: printed as a list, indexed by the names of modules, ``layer`` gives one layer.
@@ -107,6 +110,20 @@ class Contents:
     modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
     hint : str, what the source holds instead where there are no modules
+
+    See Also
+    --------
+    gating_theory.read : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> found = gt.read({"rnn.weight_ih_l0": np.ones((8, 3)), "rnn.weight_hh_l0": np.eye(8)}, nonlinearity="tanh")
+    >>> found.names
+    ('rnn',)
+    >>> found.layer(0).network.n_units
+    8
     """
 
     source: str
@@ -186,6 +203,9 @@ class Contents:
         stacks = [self.weights(prefix).stack() for prefix in texts("prefixes", prefixes)] or [self.weights().stack()]
         layers = tuple(layer for stack in stacks for layer in stack.layers)
         return replace(stacks[0], layers=layers, source=self.source)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.modules)
 
     def __getitem__(self, prefix: str) -> RecurrentWeights:
         return self.weights(prefix)

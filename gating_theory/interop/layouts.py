@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -36,7 +36,7 @@ class Layout:
         Site parameters that a layer has as vectors (H,) of their own, under their names: an LSTM's peepholes.
     """
 
-    make_cell: Callable[[], Cell]
+    make_cell: Callable[[], Cell] = field(repr=False)
     hidden: tuple[str, ...]
     input: tuple[str, ...]
     sites: tuple[str, ...] = ()

@@ -85,6 +85,27 @@ def read(
         what the reader says of it
     MemoryError
         the arrays claim more than there is memory for
+
+    See Also
+    --------
+    gating_theory.interop.torch.read : Modules and files of PyTorch alone, without the list.
+    gating_theory.diagnose : What such a layer does to memory and gradients.
+    gating_theory.fixed_point_analysis : Its attractors and saddles.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> weights = {"weight_ih_l0": (96, 3), "weight_hh_l0": (96, 32), "bias_ih_l0": 96, "bias_hh_l0": 96}
+    >>> np.savez("model.npz", **{name: rng.normal(0, 0.1, shape) for name, shape in weights.items()})
+    >>> found = gt.read("model.npz")
+    >>> print(found)
+    model.npz, an archive of numpy arrays (.npz):
+      (no name): GRU, 1 layer, forward, 3 inputs, 32 units
+    >>> net = found.layer(0).network
+    >>> round(net.ensemble.gain["h"], 2)
+    0.57
     """
     asked = Asked(kind, nonlinearity, batch_first, names, order, transposed)
     if isinstance(source, (str, os.PathLike)):

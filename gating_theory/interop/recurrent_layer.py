@@ -18,6 +18,7 @@ from ..errors import ConvergenceError
 from ..networks.input_push import input_push
 from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
+from ..results.display import brief
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import integers, real_array, shown, unequal_shapes
@@ -43,6 +44,22 @@ class RecurrentLayer:
     kind : str
     tensors : dict, as in RecurrentWeights
     name : str
+
+    See Also
+    --------
+    gating_theory.interop.torch.read : Makes one, by its ``layer``.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> module = torch.nn.GRU(3, 8)
+    >>> layer = read(module).layer(0)
+    >>> x = torch.randn(5, 3)
+    >>> states = layer.run(x.numpy())
+    >>> bool(abs(states[-1, 0] - module(x)[0][-1].detach().numpy()).max() < 1e-6)
+    True
     """
 
     kind: str
@@ -97,7 +114,16 @@ class RecurrentLayer:
         return np.moveaxis(input, 0, -1), np.moveaxis(parameters, 0, -1)
 
     def with_network(self, network: Network) -> RecurrentLayer:
-        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
+        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay.
+
+        Parameters
+        ----------
+        network : Network, of the same cell and size
+
+        Returns
+        -------
+        RecurrentLayer
+        """
         layout, n = layout_of(self.kind), self.network.n_units
         if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
             raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {shown(network)}")
@@ -114,7 +140,8 @@ class RecurrentLayer:
 
         Returns
         -------
-        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
+        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N)
+            For ``network.driven(input, parameters)``.
         """
         x = real_array("x", x)
         size = self.input_size
@@ -239,12 +266,31 @@ class Recording:
     inputs : (T, B, I) array, zero after the end of a sequence
     states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
     lengths : (B,) array of int, steps of each sequence
+
+    See Also
+    --------
+    gating_theory.interop.torch.RecurrentLayer : Makes one, by its ``record``.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+    >>> recording.states.shape
+    (6, 2, 1, 8)
+    >>> net, states = recording.at([0, 4], [1, 1])
+    >>> net.eigenvalues(states).shape
+    (2, 8)
     """
 
     layer: RecurrentLayer
     inputs: np.ndarray = field(repr=False)
     states: np.ndarray = field(repr=False)
     lengths: np.ndarray
+
+    def __repr__(self) -> str:
+        return brief("Recording", f"{self.layer.name}: {self.n_sequences} sequences of up to {self.n_steps} steps")
 
     @property
     def network(self) -> Network:
@@ -305,7 +351,17 @@ class Recording:
         return bool((self.inputs == self.inputs[0])[self.running].all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
-        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
+        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network".
+
+        Parameters
+        ----------
+        times, sequences : sequences of int >= 0, of one length
+            As for :meth:`at`.
+
+        Returns
+        -------
+        Sites
+        """
         net, states = self.at(times, sequences)
         return replace(net.sites(states), source="recorded network")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..results.display import brief, brief_at_prompts
 from ..running.blas import single_blas_thread
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Stack", "StackRecording"]
 
 
+@brief_at_prompts
 @dataclass(frozen=True, eq=False)
 class Stack:
     """Forward layers, each fed in the same step with the new first state variable (h) of the one below.
@@ -237,6 +239,9 @@ class StackRecording:
 
     stack: Stack
     layers: tuple[Recording, ...]
+
+    def __repr__(self) -> str:
+        return brief("StackRecording", f"{len(self.layers)} layers of {self.stack.source}, {len(self.lengths)} sequences")
 
     @property
     def inputs(self) -> np.ndarray:

@@ -39,7 +39,36 @@ _MOST_NAMES, _DEEPEST = 200_000, 64
 class TorchWeights(RecurrentWeights):
     """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64.
 
-    Keys and order of gates in ``tensors`` are PyTorch's.
+    Keys and order of gates in ``tensors`` are PyTorch's. Made by ``gating_theory.interop.torch.read``.
+
+    Attributes
+    ----------
+    kind : str
+        "GRU", "LSTM", "RNN" (tanh) or "RNN relu".
+    source : str
+        Where they come from.
+    tensors : dict
+        {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}, with G gates;
+        biases are zeros where the module has none.
+    batch_first : bool or None
+        Whether sequences come as (B, T, I); None where nobody has said: then (T, B, I) is taken.
+    embeddings : dict
+        {name: (V, I)} of tables in the source that make vectors of the size that the module takes.
+
+    See Also
+    --------
+    gating_theory.interop.torch.read : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> weights = read(torch.nn.GRU(3, 8, bidirectional=True))
+    >>> weights.directions
+    ('forward', 'reverse')
+    >>> weights.layer(0, "reverse").network.n_units
+    8
     """
 
 

@@ -81,6 +81,20 @@ def read(
         no such file
     MemoryError
         the tensors claim more than there is memory for
+
+    See Also
+    --------
+    gating_theory.read : Files of other libraries too, and a list of what they hold.
+    gating_theory.interop.torch.from_module : One layer as a Network, at once.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import read
+    >>> weights = read(torch.nn.LSTM(3, 8, num_layers=2))
+    >>> weights.kind, weights.n_layers, weights.input_size
+    ('LSTM', 2, 3)
     """
     if isinstance(source, RecurrentWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
@@ -112,12 +126,27 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
 
     Returns
     -------
-    Network, float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
+    Network
+        In float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
 
     Raises
     ------
     TypeError, ValueError
         as :func:`read`
+
+    See Also
+    --------
+    gating_theory.interop.torch.read : All layers, and inputs.
+    gating_theory.interop.torch.init_ : The way back.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import from_module
+    >>> net = from_module(torch.nn.GRU(3, 8))
+    >>> net.cell.name, net.n_units
+    ('GRUResetAfter', 8)
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module must be a PyTorch module, got {type(module).__name__}")
@@ -150,7 +179,26 @@ def from_state_dict(
     ------
     TypeError, ValueError, FileNotFoundError
         as :func:`read`
+
+    See Also
+    --------
+    gating_theory.interop.torch.from_module : The same of a module.
+    gating_theory.interop.torch.read : All layers, and inputs.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import from_state_dict
+    >>> torch.save(torch.nn.LSTM(3, 8).state_dict(), "model.pt")
+    >>> net = from_state_dict("model.pt")
+    >>> net.cell.name, net.n_units
+    ('LSTM', 8)
     """
     if isinstance(source, torch.nn.Module):
         raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")
     return read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity).layer(layer, direction).network
+
+
+def __dir__() -> list[str]:
+    return __all__.copy()

@@ -59,6 +59,24 @@ def init_(
     ------
     TypeError, ValueError
         Another kind of module, a design of another cell, biases to write in a module without; nothing is written then.
+
+    See Also
+    --------
+    gating_theory.design : Makes an initialisation.
+    gating_theory.compare_initialisations : Theory of several.
+    gating_theory.interop.torch.from_module : Reads a module.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import torch
+    >>> from gating_theory.interop.torch import init_
+    >>> module = init_(torch.nn.LSTM(3, 50), gt.orthogonal(gt.LSTM, bias={"f": 1}), rng=0)
+    >>> module.bias_ih_l0[50].item()
+    1.0
+    >>> U_f = module.weight_hh_l0[50:100]
+    >>> torch.allclose(U_f @ U_f.T, torch.eye(50), atol=1e-5)
+    True
     """
     layout = LAYOUTS[_kind_of(module)]
     initialisation = initialisation_of(design)

@@ -105,8 +105,8 @@ def critical_line(
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
     n_points : int >= 2, how many points of a line of "chaos", "chaos_line" or "echo" lie between opposite edges
-    n_units, n_steps, n_networks, rng
-        Of simulations, as for ``chaos_onset``: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
+    n_units, n_steps, n_networks, rng : as for ``chaos_onset``
+        Of simulations: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
         for quantities of so many units ("half_share", "lyapunov"); all other lines are of the limit and refuse it.
     progress : None, True or callable(done, total), in points
 
@@ -123,11 +123,26 @@ def critical_line(
     ConvergenceError
         no curve next to ``start``
 
+    See Also
+    --------
+    gating_theory.critical : Along one path.
+    gating_theory.phase_diagram : Quantities on a grid.
+    gating_theory.plotting.plot_phase_diagram : Draws lines, alone or over a diagram.
+
     Notes
     -----
     Errors: of each point what the errors of the quantity make of its place (1e-12 of onsets, 1e-11 of folds, 1e-9 of edges of
     spectra), in the result; of what lies between, ``tol``, or what was measured last where ``max_points`` did not suffice: the
     status then is "incomplete".
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+    >>> line.at(1.0).round(6)
+    array([2.])
+    >>> [(point.kind, round(point.x, 4)) for point in line.points]
+    [('tricritical', 2.8284)]
     """
     instance("ensemble", ensemble, Ensemble)
     plane = plane_of(ensemble, paths, bounds)

@@ -172,9 +172,24 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
-        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
-        has not points enough for ``tol``), which is not ok
+    status : Status
+        Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
+        anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
+
+    See Also
+    --------
+    gating_theory.critical_line : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+    >>> line.name, line.status.code
+    ('onset', 'ok')
+    >>> line.curve(3)[0].round(4)
+    array([[10.,  2.],
+           [ 5.,  2.],
+           [ 0.,  2.]])
     """
 
     ensemble: Ensemble
@@ -222,11 +237,38 @@ class CriticalLine:
         return [curve.points(n) for curve in self.curves]
 
     def at(self, x: float) -> np.ndarray:
-        """All y at which the line has this x, ascending; none where it has not; as accurate as ``error`` says across the line."""
+        """All y at which the line has this x, ascending; none where it has not; as accurate as ``error`` says across the line.
+
+        Parameters
+        ----------
+        x : float, a value of the first path
+
+        Returns
+        -------
+        (m,) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> line.at(5.0).round(6)
+        array([2.])
+        >>> line.at(11.0)
+        array([], dtype=float64)
+        """
         return self._where(0, real("x", x))
 
     def at_y(self, y: float) -> np.ndarray:
-        """All x at which the line has this y, ascending, as :meth:`at`."""
+        """All x at which the line has this y, ascending, as :meth:`at`.
+
+        Parameters
+        ----------
+        y : float, a value of the second path
+
+        Returns
+        -------
+        (m,) array
+        """
         return self._where(1, real("y", y))
 
     @property
@@ -277,7 +319,8 @@ class CriticalLine:
 
         Returns
         -------
-        tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
+        tuple of LinePoint
+            Of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
         if different := self._another_plane(other):

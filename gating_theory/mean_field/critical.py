@@ -74,6 +74,19 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
         no crossing within the bounds
     TypeError, ValueError
         no such path, bounds that are none
+
+    Examples
+    --------
+    A reset gate that is half open doubles the gain that the zero state bears; a positive bias opens it, and the zero state
+    bears less:
+
+    >>> import gating_theory as gt
+    >>> round(float(gt.onset(gt.Ensemble(gt.GRU), "gain.h")), 4)
+    2.0
+    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, bias={"r": 2}), "gain.h")), 4)  # 1 / sigma(2)
+    1.1353
+    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, gain={"h": 1.5}), "bias.r")), 4)  # sigma(b_r) = 2/3
+    0.6931
     """
     path = _path("onset", ensemble, parameter, bounds)
     return _of_zero_state("onset", path, lambda: _onset_at(path, path.nearest(_onsets(path))))
@@ -185,14 +198,38 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
 
     Of several the one nearest to the present value, as for :func:`onset`.
 
-    Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field, or whose moments do not close
-    in one loop, and for cells without a closed form whose averages run over more than two fields. NoCriticalValue where there is
-    no fold within the bounds.
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, Direction or callable, a path as for :func:`onset`
+    bounds : (low, high), optional
+        Default as for :func:`onset`.
 
     Returns
     -------
-    Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
-    G along the hyperparameter where that is more (``error`` says so)
+    Critical
+        With the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of G
+        along the hyperparameter where that is more (``error`` says so).
+
+    Raises
+    ------
+    CapabilityError
+        Cells without a bounded mean field, or whose moments do not close in one loop; cells without a closed form whose averages
+        run over more than two fields.
+    NoCriticalValue
+        no fold within the bounds
+    TypeError, ValueError
+        no such path, bounds that are none
+
+    Examples
+    --------
+    Between the fold and the onset the zero state is stable, and other fixed points exist beside it:
+
+    >>> import gating_theory as gt
+    >>> gated = gt.Ensemble(gt.GRU, gain={"r": 8})
+    >>> found = gt.fold(gated, "gain.h", bounds=(1, 3))
+    >>> print(round(float(found), 4), found.discontinuous, round(float(gt.onset(gated, "gain.h")), 4))
+    1.8046 True 2.0
     """
     path = _path("fold", ensemble, parameter, bounds)
     onsets, born, merging = _births(path)
@@ -317,6 +354,15 @@ def tricritical(
         no such paths, two that set the same hyperparameter, bounds that are none
     CapabilityError
         no zero state or no closed-form site fixed point
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.tricritical(gt.Ensemble(gt.GRU), "gain.r", "gain.h")
+    >>> round(float(found), 4)  # sqrt(8)
+    2.8284
+    >>> round(found.ensemble.gain["h"], 4)
+    2.0
     """
     return turning_point("tricritical", ensemble, parameter, along, bounds, along_bounds, lambda there: small_moments(there)[1])
 

@@ -78,6 +78,17 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
         the cell's messages are not bounded; a law of matrices whose mean field is not known
     ConvergenceError
         a root was bracketed but not polished
+
+    Examples
+    --------
+    Below its onset a GRU with a strong reset gate has two states beside zero, both unstable:
+
+    >>> import gating_theory as gt
+    >>> points = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 8, "h": 1.9}))
+    >>> [round(point.moments["h"], 3) for point in points]
+    [0.0, 0.011, 0.166]
+    >>> [round(gt.Spectrum(point).abscissa(), 2) for point in points]
+    [0.97, 1.03, 1.12]
     """
     instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)

@@ -37,7 +37,7 @@ class LowRankFixedPoint(FixedPoint):
     moments : dict
         Second moment of each distinct message, keyed by its name.
     residual : float
-        Largest |F(kappa, q) - (kappa, q)|, relative: of overlaps to the largest of them, in units of their possible sizes.
+        Largest ``|F(kappa, q) - (kappa, q)|``, relative: of overlaps to the largest of them, in units of their possible sizes.
     error : float
         Relative error of overlaps and moments, measured: the difference of two quadratures and what is left of F(u) - u, times what
         it is amplified by.
@@ -45,6 +45,17 @@ class LowRankFixedPoint(FixedPoint):
         Its code is "converged", "zero_state", "continuum" where solutions go on in some direction (a ring, say), of which this one
         stands for all, or "inaccurate" where the estimated error exceeds the tolerance; then it is not ok.
     overlaps : (R,) array, kappa_r = E[B_r m] of each channel, in their order
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> memory = gt.LowRank("h", covariance=[[1.0, 1.5], [1.5, 3.0]])
+    >>> points = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.5, low_rank=memory))
+    >>> for point in points:
+    ...     print(point.overlaps.round(3), point.status.code)
+    [0.] zero_state
+    [0.792] converged
+    [-0.792] converged
     """
 
     overlaps: np.ndarray = None  # type: ignore[assignment]  # always an array

@@ -91,6 +91,15 @@ def memory_onset(
         no crossing within the bounds
     TypeError, ValueError
         no such path, bounds that are none
+
+    Examples
+    --------
+    A pair of fixed points that remember a pattern appears in a GRU where the overlap reaches 1 / sigma(b_r):
+
+    >>> import gating_theory as gt
+    >>> memory = gt.LowRank("h", covariance=[[1.0, 0.5], [0.5, 1.0]])
+    >>> print(round(float(gt.memory_onset(gt.Ensemble(gt.GRU, gain={"h": 0.5}, low_rank=memory))), 4))  # 0.5 times this is 2
+    4.0
     """
     _require_low_rank(instance("ensemble", ensemble, Ensemble))
     branch = integer("branch", branch)

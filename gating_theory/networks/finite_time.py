@@ -1,7 +1,8 @@
 """Finite-time Lyapunov exponents of networks: how much the growth of perturbations differs from one stretch of time to the next.
 
-The walks are those of Lyapunov spectra [T5]. A window is a few of their intervals, so its exponents are means of log |R_jj| of a
-frame that has been carried from the start: of the directions that have grown most so far, not of the best ones of the window.
+The walks are those of Lyapunov spectra [T5]. A window is a few of their intervals, so its exponents are means of ``log |R_jj|``
+of a frame that has been carried from the start: of the directions that have grown most so far, not of the best ones of the
+window.
 """
 
 from __future__ import annotations
@@ -75,6 +76,16 @@ class FiniteTimeExponents:
     transient, tangent_transient : int, steps dropped
     driven : bool, whether along inputs that were given: these then are conditional exponents
     ensemble : Ensemble of the network
+
+    Examples
+    --------
+    80 windows of five steps, and how exponents of longer ones vary:
+
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 50, rng=0)
+    >>> found = gt.finite_time_exponents(net, 5, n_steps=400, rng=1)
+    >>> found.n_windows, found.lengths
+    (80, array([ 5, 10, 20]))
     """
 
     windows: np.ndarray = field(repr=False)
@@ -123,7 +134,7 @@ class FiniteTimeExponents:
 
         Returns
         -------
-        (k,) array, or (*shape of q, k)
+        (k,) array, or ``(*shape of q, k)``
         """
         levels = real_array("q", q)
         if (levels < 0.0).any() or (levels > 1.0).any():

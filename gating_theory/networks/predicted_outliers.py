@@ -73,6 +73,19 @@ class PredictedOutliers:
     status : Status
         Its code is "predicted", or "many_visited" where what was visited is more than a quarter of the dimensions of some field:
         deleting the rest is then not right, and it is not ok.
+
+    Examples
+    --------
+    A network with a low-rank part: one eigenvalue stands alone, at 1.5 give or take the standard deviation.
+
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 100, rng=0)
+    >>> part = np.full((1, 100, 100), 1.5 / 100)  # one eigenvalue, 1.5
+    >>> net = gt.Network(gt.Vanilla, random.matrices + part, random.biases)
+    >>> found = gt.predicted_outliers(net, part, np.zeros(100))
+    >>> print(found.values.round(2), found.sd.round(2), found.status.code)
+    [1.5+0.j] [0.05] predicted
     """
 
     values: np.ndarray
@@ -143,7 +156,7 @@ def predicted_outliers(
     input : (K, N) array, or (T + 1, K, N), optional
         The input pattern, or that of each visited state and, the last, of ``state``. Default: the network's own.
     gain : float, mapping from field names or (K,) array, optional
-        Gains of the random part. Default: those of the SplitWeights, or |U_k - L_k|_F / sqrt(N).
+        Gains of the random part. Default: those of the SplitWeights, or ``|U_k - L_k|_F / sqrt(N)``.
     held : float in (0, 1]
         Visited messages count by those principal components that together hold this share of their second moment, and by the
         present one.
@@ -158,6 +171,19 @@ def predicted_outliers(
         arrays of other shapes, arguments out of range
     CapabilityError
         a batch of networks; matrices of a law whose edge is not known
+
+    Examples
+    --------
+    The largest eigenvalue of a network with a low-rank part, predicted and computed:
+
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 200, rng=0)
+    >>> part = np.full((1, 200, 200), 1.5 / 200)
+    >>> net = gt.Network(gt.Vanilla, random.matrices + part, random.biases)
+    >>> found = gt.predicted_outliers(net, part, np.zeros(200))
+    >>> print(found.values.real.round(2), max(net.eigenvalues(np.zeros(200)).real).round(2))
+    [1.5] 1.52
     """
     instance("net", net, Network)
     if net.batch is not None:

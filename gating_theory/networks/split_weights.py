@@ -49,7 +49,7 @@ class SplitField:
         Of the random part: "iid", "orthogonal", "stack" (a block of one isometry of all fields), or the name of another law, whose
         singular values are not known here, so that nothing was split.
     gain : float, of the random part: a
-    frobenius_gain : float, |U|_F / sqrt(N) of the whole matrix
+    frobenius_gain : float, ``|U|_F / sqrt(N)`` of the whole matrix
     singular_values : (R,) array, of the directions that stand out, largest first: of U, or with a checkpoint of U - U_0
     strengths : (R,) array
         sigma, of the directions that were added to the random part: without a checkpoint smaller than the singular values of U,
@@ -60,6 +60,16 @@ class SplitField:
         Kolmogorov-Smirnov distance of the other singular values from the law of the random part: 2 / N to 4 / N where they are
         random (nan of orthogonal matrices, and where nothing was split). With a checkpoint that of its weights.
     from_initial : bool, whether they are of U - U_0
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gating_theory as gt
+    >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla), 200, rng=0)
+    >>> learned = np.full((200, 200), 3 / 200)  # strength 3
+    >>> field = gt.split_weights(gt.Network(gt.Vanilla, random.matrices + learned, random.biases)).fields["h"]
+    >>> print(field.law, round(field.gain, 1), field.strengths.round(1))
+    iid 1.0 [3.1]
     """
 
     law: str
@@ -77,7 +87,7 @@ class SplitField:
 
     @property
     def n_learned(self) -> int:
-        """R, how many directions stand out; with a checkpoint, how many hold 95 % of |U - U_0|^2."""
+        """R, how many directions stand out; with a checkpoint, how many hold 95 % of ``|U - U_0|^2``."""
         return len(self.strengths)
 
     @property
@@ -137,6 +147,14 @@ class SplitWeights:
         - "blurred": what lies below the directions is no random bulk: training went so far that strengths fall off without a gap,
           and how many are called learned is a convention;
         - "unsplit": the singular values of the law of the matrices are not known.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla), 100, rng=0)
+    >>> split = gt.split_weights(net)  # nothing was learned
+    >>> split.status.code, [field.n_learned for field in split.fields.values()]
+    ('random', [0])
     """
 
     network: Network = field(repr=False)

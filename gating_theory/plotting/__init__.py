@@ -40,3 +40,7 @@ __all__ = [
     "plot_autocorrelation",
     "draw_count",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__.copy()

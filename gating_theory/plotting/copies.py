@@ -39,6 +39,16 @@ def plot_correlation_transient(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.correlation_transient : Makes what is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> transient = gt.correlation_transient(gt.Ensemble(gt.Vanilla, gain=2.0), 10, 0.5)
+    >>> ax = gt.plotting.plot_correlation_transient(transient)
     """
     several = labelled("transient", transient, CorrelationTransient, _weights, "correlation_transient", message)
     ax = axes_or_new(ax, 2.6)
@@ -71,10 +81,20 @@ def plot_pair(pair: PairState, message: str | None = None, *, ax: Axes | None = 
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.dmft : Makes what is drawn, with ``replicas=2``.
+
     Notes
     -----
     Lags are those of :func:`plot_autocorrelation`. A bar at lag 0 holds two errors of c* where these are seen. Where messages
     vanish nothing is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> pair = gt.dmft(gt.Ensemble(gt.Vanilla, gain=2.0), replicas=2)
+    >>> ax = gt.plotting.plot_pair(pair)
     """
     one, names = instance("pair", pair, PairState).copy, pair.ensemble.cell.message_names
     name = names[0] if message is None else choice("message", message, names)

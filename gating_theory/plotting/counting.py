@@ -42,6 +42,17 @@ def plot_complexity(
     ------
     TypeError, ValueError
         not a Dataset, no complexity in it, other than one or two axes, counts of values that are not there
+
+    See Also
+    --------
+    gating_theory.complexity : What is drawn.
+    gating_theory.phase_diagram : Makes the data.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.5, 1.5, 2.0]}, ["complexity"])
+    >>> ax = gt.plotting.plot_complexity(data)
     """
     require_dataset(dataset)
     if "complexity" not in dataset.data_vars:

@@ -60,12 +60,25 @@ def separatrices(
 
     Returns
     -------
-    dict : "stable" and "unstable", lists of (m, 2) arrays
+    dict
+        "stable" and "unstable" to lists of (m, 2) arrays.
 
     Raises
     ------
     TypeError, ValueError, CapabilityError
         arguments that are not allowed, dim other than 2
+
+    See Also
+    --------
+    gating_theory.flow.plot_portrait : Draws them.
+    gating_theory.flow.basins : What lies between.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> curves = gt.flow.separatrices(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=50)
+    >>> [len(curves[kind]) for kind in ("stable", "unstable")]
+    [2, 2]
     """
     instance("flow", flow, Flow)
     time, n = real("time", time, low=0.0, high=LONGEST), integer("n", n, low=2)
@@ -148,6 +161,17 @@ def plot_portrait(
     ------
     TypeError, ValueError, CapabilityError
         arguments that are not allowed, dim other than 1 or 2
+
+    See Also
+    --------
+    gating_theory.flow.plot_basins : Basins of the same plane.
+    gating_theory.flow.separatrices : The manifolds as curves.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> ax = gt.flow.plot_portrait(turning, gt.flow.cycles(turning, 3))
     """
     instance("flow", flow, Flow)
     if flow.dim not in (1, 2):
@@ -287,6 +311,15 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
         White: undecided.
+
+    See Also
+    --------
+    gating_theory.flow.basins : Makes what is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> ax = gt.flow.plot_basins(gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=11))
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -324,6 +357,16 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     ------
     TypeError, ValueError
         another object, unknown coordinate
+
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Makes what is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 0.1, 0.3], starts=11)
+    >>> ax = gt.flow.plot_attractors_along(along)
     """
     instance("along", along, AttractorsAlong)
     if coordinate is not None:
@@ -379,6 +422,19 @@ def plot_bifurcations(
     ------
     TypeError, ValueError
         no branches, different parameters, unknown coordinate
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Makes branches of fixed points.
+    gating_theory.flow.continue_cycle : Makes branches of cycles.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=3), "b_h[0]", (-1, 1), [0.8586])
+    >>> ax = gt.flow.plot_bifurcations(branch)
+    >>> ax.get_xlabel()
+    '$b^{h}_{1}$'
     """
     if not branches or not all(isinstance(b, (FixedPointBranch, CycleBranch)) for b in branches):
         raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {shown(branches)}")

@@ -59,10 +59,20 @@ def plot_singular_values(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.Spectrum.singular_values : Makes what is drawn.
+
     Notes
     -----
     Areas are fractions of all singular values. An atom at zero has no area: the legend names its weight. Where the density
     diverges the picture ends below. Where all that are not zero sit in one place (without gains, say) a line stands there.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]
+    >>> ax = gt.plotting.plot_singular_values(gt.Spectrum(zero).singular_values(), n=10)
     """
     instance("result", result, SingularValues)
     n = integer("n", n, low=10)
@@ -126,6 +136,16 @@ def plot_pseudospectrum(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.Spectrum.pseudospectrum : Makes what is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.GRU))[0]
+    >>> ax = gt.plotting.plot_pseudospectrum(gt.Spectrum(zero), eps=[0.1])
     """
     from matplotlib import colormaps
 
@@ -167,6 +187,18 @@ def plot_gradient_growth(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.gradient_growth : Makes what is drawn.
+    gating_theory.plotting.plot_gradients_by_lag : Of a given network.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 2}))[0])
+    >>> growths = {kind: gt.gradient_growth(zero, 20, kind) for kind in ("tied", "untied")}
+    >>> ax = gt.plotting.plot_gradient_growth(growths)
     """
     several = _growths(growth)
     points = _measured_growth(measured, several)
@@ -208,6 +240,11 @@ def plot_gradients_by_lag(
     ------
     TypeError, ValueError
         another result, a diagnosis without gradients
+
+    See Also
+    --------
+    gating_theory.diagnose : Makes what is drawn.
+    gating_theory.plotting.plot_gradient_growth : Of theory alone.
 
     Examples
     --------

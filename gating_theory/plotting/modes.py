@@ -71,6 +71,21 @@ def plot_modes(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes what is drawn.
+    gating_theory.plotting.plot_mode_shares : What modes consist of.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> direction = np.ones(100) / 10
+    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> ax = gt.plotting.plot_modes(modes)
     """
     modes = _modes(result)
     if state is not None:
@@ -132,7 +147,7 @@ def draw_kinds(ax: Axes, modes: Modes, state: int | None = None) -> None:
 
 
 def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: int = 12, ax: Axes | None = None) -> Axes:
-    """What the slowest modes of a state consist of: bars of the parts of |eigenvalue| from leaks, random and learned weights.
+    """What the slowest modes of a state consist of: bars of the parts of ``|eigenvalue|`` from leaks, random and learned weights.
 
     Parts add up to the modulus; negative ones, which hold against the others, are drawn to the left of zero. Beside each bar stand
     the timescale in steps and the kind of the mode; a conjugate pair is one bar, marked x 2.
@@ -155,6 +170,21 @@ def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: 
     ------
     TypeError, ValueError
         another result, no such state, no mode is listed at this state
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes what is drawn.
+    gating_theory.plotting.plot_modes : Where modes lie.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> direction = np.ones(100) / 10
+    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> ax = gt.plotting.plot_mode_shares(modes)
     """
     modes = _modes(result)
     n = integer("n", n, low=1)

@@ -55,11 +55,21 @@ def plot_autocorrelation(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.dmft : Makes what is drawn.
+
     Notes
     -----
     Lags go to eight correlation times of the slowest state, or to the end of the window where correlations do not decay. A dashed
     line is what never decays, from a twentieth of E m^2 on; a bar at lag 0 holds two errors of E m^2 where these are more than a
     few thousandths of it.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> state = gt.dmft(gt.Ensemble(gt.Vanilla, gain=2.0))
+    >>> ax = gt.plotting.plot_autocorrelation(state)
     """
     several = labelled("state", state, DynamicMeanField, lambda one: "", "dmft", message)
     boolean("spectrum", spectrum)

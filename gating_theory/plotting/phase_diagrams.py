@@ -97,6 +97,20 @@ def plot_phase_diagram(
     TypeError, ValueError
         Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit or is of
         another cell.
+
+    See Also
+    --------
+    gating_theory.phase_diagram : Makes the data.
+    gating_theory.critical_line : Makes lines.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> axes = {"gain.r": [0, 4], "gain.h": [1.0, 3.0]}
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, ["count", "onset:gain.h"])
+    >>> ax = gt.plotting.plot_phase_diagram(data, "count")
+    >>> ax.get_xlabel()
+    '$a_{r}$'
     """
     boolean("colorbar", colorbar)
     names = {} if regions is None else instance("regions", regions, Mapping, "from names to points (x, y)")
@@ -227,6 +241,21 @@ def draw_count(
     Returns
     -------
     The mesh, and the counts as ticks for a colour bar
+
+    See Also
+    --------
+    gating_theory.plotting.plot_phase_diagram : Draws it with axes and lines.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> x, y = np.linspace(-1, 1, 5), np.linspace(0, 1, 4)
+    >>> count = np.where(y[:, None] > 0.5, 3, 1) * np.ones(5, int)
+    >>> mesh, ticks = gt.plotting.draw_count(Figure().subplots(), x, y, count, [(x, np.full(5, 0.5))])
+    >>> ticks
+    array([1, 2, 3])
     """
     from matplotlib.axes import Axes
     from matplotlib.colors import BoundaryNorm, ListedColormap

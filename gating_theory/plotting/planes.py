@@ -57,6 +57,18 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     ------
     TypeError
         another type
+
+    See Also
+    --------
+    gating_theory.flow.topology_map : Makes what is drawn.
+    gating_theory.flow.plot_curves : Curves over it.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> axes = {"b_h[0]": np.linspace(-0.9, 0.9, 10), "gain.h": np.linspace(0.2, 1.2, 10)}
+    >>> ax = gt.flow.plot_topology_map(gt.flow.topology_map(gt.GRUFlow(U_h=3), axes))
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.patches import Patch
@@ -128,6 +140,19 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve | CycleCurve, legend
     ------
     TypeError, ValueError
         no curves, different planes
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes curves.
+    gating_theory.flow.plot_topology_map : A background for them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
+    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> ax = gt.flow.plot_curves(curve)
     """
     if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve, CycleCurve)) for c in curves):
         raise TypeError(f"curves must be BifurcationCurve, ConnectionCurve or CycleCurve, got {shown(curves)}")

@@ -42,6 +42,18 @@ def plot_section(
     ------
     TypeError, ValueError
         arguments that are not allowed, crossings of a line without ``returns``
+
+    See Also
+    --------
+    gating_theory.flow.poincare_section : Makes what is drawn.
+    gating_theory.flow.section_diagram : Makes diagrams.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], level=0.0, n_points=5, transient=0.0)
+    >>> ax = gt.flow.plot_section(section, returns=True)
     """
     if isinstance(section, SectionDiagram):
         return _diagram(section, coordinate, ax)

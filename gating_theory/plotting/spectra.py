@@ -76,6 +76,18 @@ def plot_spectrum(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.plotting.plot_density : The density inside.
+    gating_theory.Spectrum : What is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3}))[-1]
+    >>> net, state = gt.Network.planted(fp, 200, rng=0)
+    >>> ax = gt.plotting.plot_spectrum(gt.Spectrum(fp), net.eigenvalues(state))
     """
     _require_spectrum(spectrum)
     isolated = spectrum.outliers() if boolean("outliers", outliers) else np.zeros(0)
@@ -147,6 +159,17 @@ def plot_density(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.plotting.plot_spectrum : The boundary alone, over eigenvalues.
+    gating_theory.Spectrum : What is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.GRU, bias_std=1.0))[0]
+    >>> ax = gt.plotting.plot_density(gt.Spectrum(zero), n=20)
     """
     from matplotlib.colors import LogNorm
 
@@ -202,6 +225,18 @@ def plot_timescales(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.Spectrum.slow_fraction : What is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3}))[-1]
+    >>> ax = gt.plotting.plot_timescales(gt.Spectrum(fp), tau=[1, 10, 100], label="theory")
+    >>> net, state = gt.Network.planted(fp, 200, rng=0)
+    >>> ax = gt.plotting.plot_timescales(net.eigenvalues(state), label="one network", ax=ax)
     """
     if label is not None:
         instance("label", label, str)

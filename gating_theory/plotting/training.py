@@ -33,6 +33,17 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.diagnose : Makes what is drawn.
+    gating_theory.plotting.plot_modes : State by state.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> ax = gt.plotting.plot_diagnosis(gt.diagnose(net, n_states=2))
     """
     instance("result", result, Diagnosis)
     ax = axes_or_new(ax, 3.6)
@@ -59,6 +70,18 @@ def plot_design(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.design : Makes what is drawn.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.design(gt.GRUResetAfter, {"slow_fraction": {50: 0.3}}, {"gain.h": 1, "bias_std.z": 1})
+    >>> result.reached
+    True
+    >>> ax = gt.plotting.plot_design(result, tau=[1, 10, 50, 100])
     """
     instance("result", result, Design)
     wanted = {label: value for label, value in result.target.items() if label.startswith("slow_fraction(")}

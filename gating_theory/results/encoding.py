@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..support.checks import shown, texts
-from .display import first_line, in_html, same, written
+from .display import brief, notebook_html, rounded, same, written
 from .provenance import cell_text, json_ready, require_same_cell
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
         A kind that is no name; when an object is saved, a class that is neither a dataclass nor a NamedTuple, if ``fields`` are not
         given. (The decorators may stand in either order.)
 
+    See Also
+    --------
+    gating_theory.save : Writes objects of such a class.
+
     Examples
     --------
     >>> from dataclasses import dataclass
@@ -171,7 +175,7 @@ def register(kind: str, cls: type[_T], fields: Sequence[str] | None = None) -> t
         given.__reduce__ = _reduce
     if not written(cls, "__repr__"):
         given.__repr__ = _line
-    if not hasattr(cls, "_repr_html_") and written(cls, "__str__"):
+    if not hasattr(cls, "_repr_html_"):
         given._repr_html_ = _html
     if not written(cls, "__eq__"):
         given.__eq__ = _equal
@@ -271,15 +275,15 @@ def _made(cls, values):
 
 def _line(self):
     """One line: the first of the report where there is one, else the fields, those left out that a dataclass leaves out."""
+    name = type(self).__name__
     if written(type(self), "__str__"):
-        return f"{type(self).__name__}({first_line(str(self))})"
+        return brief(name, str(self))
     hidden = {f.name for f in dataclass_fields(self) if not f.repr} if is_dataclass(self) else ()
-    fields = [f"{name}={shown(value)}" for name, value in _content(self).items() if name not in hidden]
-    return first_line(f"{type(self).__name__}({', '.join(fields)})")
+    return brief(name, ", ".join(f"{key}={rounded(value)}" for key, value in _content(self).items() if key not in hidden))
 
 
 def _html(self):
-    return in_html(str(self))
+    return notebook_html(kind_of(self), self)
 
 
 def _equal(self, other):
@@ -552,10 +556,15 @@ def _ask_the_face(part):
     face = import_module(__name__.partition(".")[0])
     if part:
         face = getattr(face, part) if part in face.__all__ else None
+    asked = getattr(face, "__asked__", {})
+    before = set(asked)
     for name in getattr(face, "__all__", ()):
         # names in small letters are functions and parts of the package
         if name[0].isupper() and name not in _SELDOM:
             getattr(face, name)
+    for name in set(asked) - before:  # the user did not ask for them
+        del asked[name]
+        vars(face).pop(name, None)
 
 
 def _known_type(name):

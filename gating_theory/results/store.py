@@ -65,6 +65,18 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
         a list of results of different cells
     OSError
         the file cannot be written, or is none (a device); what was there before is still there
+
+    See Also
+    --------
+    gating_theory.load : Reads it back.
+    gating_theory.result : Makes a class of yours one that can be saved.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3}))[-1]
+    >>> gt.load(gt.save(fp, "active.json")) == fp
+    True
     """
     file = path_of("path", path)
     if type(result).__module__.partition(".")[0] == "xarray":
@@ -104,8 +116,9 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
 
     Returns
     -------
-    What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it; fixed points and
-    closed orbits of flows have to be those of the flow.
+    object
+        What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it; fixed points
+        and closed orbits of flows have to be those of the flow.
 
     Raises
     ------
@@ -115,6 +128,19 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
         not a file written by save, or damaged, or of another cell; names the path
     MemoryError
         the file holds, or claims to hold, more than there is memory for
+
+    See Also
+    --------
+    gating_theory.save : Writes results.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.save(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3})), "points.json").name
+    'points.json'
+    >>> points = gt.load("points.json")
+    >>> points[-1].ensemble.gain["h"]
+    3.0
     """
     file = path_of("path", path)
     regular_file(file)

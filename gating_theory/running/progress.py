@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Self, TextIO
 
 from ..support.checks import shown
@@ -36,9 +38,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.report is True:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=self.total, unit=self.unit)
+            self.bar = _bar()(total=self.total, unit=self.unit)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -77,6 +77,19 @@ class Progress:
             self.bar.update(count)
         elif callable(self.report):
             self.report(self.done, self.total)
+
+
+def _bar() -> Any:
+    """The class of progress bars: a widget in notebooks that have widgets, text elsewhere (where tqdm.auto warns)."""
+    ipython = sys.modules.get("IPython")  # a notebook's kernel has imported it
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is not None and "IPKernelApp" in shell.config and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widget
+
+        return widget
+    from tqdm import tqdm
+
+    return tqdm
 
 
 class _Part:

@@ -35,6 +35,16 @@ class Expected(NamedTuple):
     mean : float
     sd_sites : float, standard deviation over networks that their sites make
     sd_matrices : float, the one that is left at given sites
+
+    Examples
+    --------
+    How many eigenvalues of a vanilla network of 200 units, gain 1.2, lie outside the unit circle: 1 - 1/1.44 of them.
+
+    >>> import gating_theory as gt
+    >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=1.2))[0])
+    >>> inside = sp.finite_size(200).count(0, 1.0)
+    >>> round(inside.mean, 1), round(inside.sd, 1)
+    (138.9, 3.6)
     """
 
     mean: float

@@ -57,12 +57,21 @@ class OutermostLaw:
     kind : str, "radius" or "abscissa"
     limit : float, what it is for N -> infinity (for the given sites, where these are given)
     layer : float
-        sqrt(kappa / N) / |grad tau|, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
+        ``sqrt(kappa / N) / |grad tau|``, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
     floor : (D,) array, of each draw the outermost leak of its sites: it belongs to the spectrum, no network is below
     low, high : (D,) arrays, where the table of each draw begins and ends
     actions : (D, P) array
-        -log P(no eigenvalue beyond | sites), at positions from ``low`` to ``high`` that are even in the logarithm of their distance
-        from ``floor``.
+        ``-log P(no eigenvalue beyond | sites)``, at positions from ``low`` to ``high`` that are even in the logarithm of their
+        distance from ``floor``.
+
+    Examples
+    --------
+    The largest modulus in vanilla networks of 100 units and gain 1, its median and where nine out of ten are:
+
+    >>> import gating_theory as gt
+    >>> law = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).finite_size(100).radius
+    >>> print(law.limit, round(law.median, 3), law.quantile([0.05, 0.95]).round(3))
+    1.0 1.048 [0.999 1.117]
     """
 
     kind: str
@@ -222,6 +231,16 @@ class FiniteSize:
     n_units : int, N
     method : str, "resample", "delta", or "given": of the law for one network's own sites
     radius, abscissa : OutermostLaw, of largest modulus and largest real part; isolated eigenvalues do not count
+
+    Examples
+    --------
+    The radius is 0.95 in the limit; of networks of 100 units many are unstable:
+
+    >>> import gating_theory as gt
+    >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.95))[0])
+    >>> law = sp.finite_size(100)
+    >>> print(round(law.radius.mean, 3), round(law.radius.sd, 3), round(law.probability_unstable, 3))
+    0.999 0.035 0.448
     """
 
     spectrum: Any = field(repr=False)
@@ -289,7 +308,7 @@ class FiniteSize:
 
     @underflow_is_zero
     def count(self, center: complex, radius: float, natural: bool = False) -> Expected:
-        """The number of eigenvalues in the open disc |lambda - center| < radius, of all d N [T12].
+        """The number of eigenvalues in the open disc ``|lambda - center| < radius``, of all d N [T12].
 
         Sites move it by order N^{1/2}, which is the larger effect from N of a few hundred on; eigenvalues repel, and matrices move
         it by order N^{1/4}. The mean is that of the limit, networks have up to one eigenvalue more on the real axis. Standard
@@ -319,7 +338,7 @@ class FiniteSize:
         return eigenvalues_in_disc(self.spectrum, self.n_units, at, reach, self._drawn, self._natural(natural))
 
     def slow_fraction(self, tau: float, natural: bool = False) -> Expected:
-        """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing [T6, T12]; see :meth:`count`.
+        """Fraction of modes with a timescale ``-1/log|lambda|`` of ``tau`` steps or more, or growing [T6, T12]; see :meth:`count`.
 
         Parameters
         ----------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..results.display import brief
 from ..support.checks import complex_array, integer, shown
 
 __all__ = ["FlowSpectrum"]
@@ -26,6 +27,19 @@ class FlowSpectrum:
 
     The state has to be one of the flow: fixed points are the discrete network's, the sites of a moving state come from
     ``dmft(.., flow=True)``. At a state of ``cell.euler(step)`` rates are per step of that cell: divide them by the step.
+
+    Parameters
+    ----------
+    spectrum : Spectrum, by factors lambda per step
+
+    Examples
+    --------
+    In continuous time a state is stable if all rates have negative real parts; the slowest decays as exp(growth_rate t):
+
+    >>> import gating_theory as gt
+    >>> rates = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain=1.5))[0]).flow
+    >>> print(round(rates.growth_rate(), 4), round(rates.slowest_time(), 4))
+    -0.125 8.0
     """
 
     def __init__(self, spectrum: AnySpectrum) -> None:
@@ -34,7 +48,10 @@ class FlowSpectrum:
         self.spectrum = spectrum
 
     def __repr__(self) -> str:
-        return f"{self.spectrum!r}.flow"
+        return brief("FlowSpectrum", str(self.spectrum).removeprefix("Spectrum(").removesuffix(")"))
+
+    def __str__(self) -> str:
+        return f"{self.spectrum}.flow"
 
     def growth_rate(self) -> float:
         """Largest Re mu of the spectrum, per unit of time: the state is unstable where it is positive. Outliers are not counted."""
@@ -82,7 +99,7 @@ class FlowSpectrum:
         return self.spectrum.potential(1.0 + complex_array("mu", mu))
 
     def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
-        """Fraction of the rates in the disc |mu - center| < radius, atoms included [T4].
+        """Fraction of the rates in the disc ``|mu - center| < radius``, atoms included [T4].
 
         Parameters
         ----------
@@ -92,5 +109,5 @@ class FlowSpectrum:
         return self.spectrum.mass(1.0 + complex_array("center", center), radius, tol)
 
     def outliers(self) -> np.ndarray:
-        """Rates of isolated eigenvalues, the largest |1 + mu| first [T4]."""
+        """Rates of isolated eigenvalues, the largest ``|1 + mu|`` first [T4]."""
         return self.spectrum.outliers() - 1.0

@@ -51,6 +51,17 @@ class IsolatedEigenvalue:
     visible : bool
         Whether it is two standard deviations or more beyond the edge, and the expected number of other eigenvalues beyond it is
         less than 1/2. A proposal: close to the edge it is not sharp.
+
+    Examples
+    --------
+    The overlap 0.8 of a low-rank part is an eigenvalue outside the disc of radius 0.3; 400 units move it by its standard deviation:
+
+    >>> import gating_theory as gt
+    >>> memory = gt.LowRank("h", covariance=[[1.0, 0.8], [0.8, 1.0]])
+    >>> zero = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.3, low_rank=memory))[0]
+    >>> (mode,) = gt.Spectrum(zero).isolated(400)
+    >>> print(round(mode.value.real, 3), round(mode.sd, 3), mode.visible)
+    0.8 0.067 True
     """
 
     value: complex

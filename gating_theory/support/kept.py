@@ -52,6 +52,16 @@ def kernel_directory() -> Path:
         What the environment variable GATING_THEORY_CACHE_DIR says, or "gating_theory" in numba's own NUMBA_CACHE_DIR, or in the
         user's directory for such files: ``~/.cache`` or XDG_CACHE_HOME (Linux), ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%``
         (Windows).
+
+    See Also
+    --------
+    gating_theory.flow.clear_kernels : Empties it.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.flow.kernel_directory()  # doctest: +SKIP
+    PosixPath('/home/ada/.cache/gating_theory')
     """
     own = os.environ.get(DIRECTORY_VARIABLE)
     if own:
@@ -153,6 +163,16 @@ def clear_kernels() -> int:
     Returns
     -------
     int, the number of files removed
+
+    See Also
+    --------
+    gating_theory.flow.kernel_directory : Where it is.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.flow.clear_kernels()  # doctest: +SKIP
+    214
     """
     directory = kernel_directory()
     return sum(remove(file) for source in _kept(directory) for file in files_of(source))

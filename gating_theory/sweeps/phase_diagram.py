@@ -80,10 +80,11 @@ def phase_diagram(
           half of T(1), and their effective number in such a network
         - "mass:1,0.1": fraction of eigenvalues in the disc of this center (real or like 0.5+0.2j) and radius
         - "moment:h": the second moment of one message
-        - "potential:1": the mean of log|lambda - eigenvalue| at this lambda
-        - "gradient:100", "gradient:100,h": **log10** of the mean square of gradients through so many steps of tied weights (of a
-          loss on h alone), see :func:`~gating_theory.gradient_growth`; "gradient_untied:100": the same of weights drawn anew in
-          each step; "gradient_rate": by what the mean square (no logarithm) grows per step of tied weights in the end
+        - "potential:1": the mean of ``log|lambda - eigenvalue|`` at this lambda
+        - "gradient:100", "gradient:100,h": log10 (no natural logarithm) of the mean square of gradients through so many steps of
+          tied weights (of a loss on h alone), see :func:`~gating_theory.gradient_growth`; "gradient_untied:100": the same of
+          weights drawn anew in each step; "gradient_rate": by what the mean square (no logarithm) grows per step of tied weights
+          in the end
         - "mean_square", "square_std": mean and standard deviation of the squared singular values of the Jacobian;
           "singular:largest", "singular:smallest": the ends of the singular values, rare sites left out
         - "onset:gain.h", "fold:gain.h": critical value along a path ("onset:gain", "fold:gain.z=gain.r"; directions and
@@ -104,8 +105,10 @@ def phase_diagram(
         - names of your own, see :func:`~gating_theory.register_quantity`
     tau : float > 0
         Timescale of "slow_fraction", in steps.
-    n_units : int >= 10, n_steps : int >= 20
-        Size and length of the simulations behind "lyapunov" and "chaos"; the size that "describes" and "n_effective" are about.
+    n_units : int >= 10
+        Size of the simulations behind "lyapunov" and "chaos", and of the networks that "describes" and "n_effective" are about.
+    n_steps : int >= 20
+        Length of these simulations.
     seed : int >= 0
         Of these simulations; every point uses the same random numbers, so that lines are smooth, whoever computes them.
     executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional
@@ -138,6 +141,22 @@ def phase_diagram(
         No directory for the journal; another process writes into it.
     CapabilityError
         The cell has no bounded mean field.
+
+    See Also
+    --------
+    gating_theory.register_quantity : Adds a quantity of your own.
+    gating_theory.critical_line : Lines that are followed, not sampled.
+    gating_theory.plotting.plot_phase_diagram : Draws what comes out.
+    gating_theory.save : Writes it as netCDF.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["count", "abscissa"])
+    >>> data["count"].values
+    array([1, 2], dtype=int8)
+    >>> data.abscissa.sel(gain_h=3.0).values.round(4)
+    array([1.25  , 1.0548])
     """
     instance("ensemble", ensemble, Ensemble)
     grids = _check_axes(ensemble, axes)

@@ -54,6 +54,23 @@ class HeldFixedPoints:
     ends : (n_runs,) array of int
         The point at which each run came to rest, -1 where it still moves: one run for each input sequence, on from its last state
         with the input held; without inputs runs from random states.
+
+    See Also
+    --------
+    gating_theory.fixed_point_analysis : Makes one for each input held.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> matrices = np.zeros((3, 2, 2))
+    >>> matrices[2] = 3 * np.eye(2)
+    >>> net = gt.Network(gt.Ensemble(gt.GRU), matrices, np.zeros((3, 2)))
+    >>> held = gt.fixed_point_analysis(net, n_starts=64, n_steps=200)[0]
+    >>> held.kind.tolist()
+    ['stable', 'stable', 'stable', 'stable', 'saddle', 'saddle', 'saddle', 'saddle', 'saddle']
+    >>> held.unstable_eigenvalues[4].real.round(3)
+    array([1.25])
     """
 
     input: np.ndarray
@@ -166,6 +183,23 @@ class FixedPointAnalysis:
         many sequences as two million numbers hold, at least one. Empty without inputs.
     status : Status
         Code "ok" or, with ``ok`` False, "missing": at some input held a degree proves that fixed points are missing.
+
+    See Also
+    --------
+    gating_theory.fixed_point_analysis : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> matrices = np.zeros((3, 2, 2))
+    >>> matrices[2] = 3 * np.eye(2)
+    >>> net = gt.Network(gt.Ensemble(gt.GRU), matrices, np.zeros((3, 2)))
+    >>> found = gt.fixed_point_analysis(net, n_starts=64, n_steps=200)
+    >>> found.status.code, len(found)
+    ('ok', 1)
+    >>> found[0].n_ended
+    array([17, 17, 16, 14,  0,  0,  0,  0,  0])
     """
 
     source: str

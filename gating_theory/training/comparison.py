@@ -11,6 +11,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..gradients.growth import gradient_growth
 from ..interop.initialise import Designed, Initialisation, Listed, initialisation_of
+from ..results.display import brief
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import choice, integer, shown
@@ -44,6 +45,17 @@ class InitialisationRow:
     sensitivity : float
         Lambda = T d radius / d gain of the candidate, at the gain where the radius is 1: gradients through T steps change by the
         factor exp(2 Lambda da) where that gain changes by da.
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes a table of rows.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> row = gt.compare_initialisations({"iid": gt.Ensemble(gt.GRUResetAfter)})["iid"]
+    >>> row.radius, round(row.factor, 4)
+    (0.75, 2.0)
     """
 
     initialisation: Initialisation
@@ -89,6 +101,11 @@ class InitialisationRow:
         require(abs(self.leak + self.extent - self.radius) <= 1e-12, "radius must be leak + extent")
         require(self.sensitivity >= 0.0, f"sensitivity must not be negative, got {self.sensitivity}")
 
+    def __repr__(self) -> str:
+        gradient = f"gradient {power(self.log10_gradient)} through {self.n_steps} steps"
+        numbers = f"leak {self.leak:.4g}, radius {self.radius:.4g}, {gradient}"
+        return brief("InitialisationRow", f"{self.name}: {numbers}")
+
     def __str__(self) -> str:
         return (
             f"{self.name:<{_NAME}} {self.leak:.4f} {self.extent:7.4f} {self.radius:7.4f} {self.tau:8.3f} {self.factor:9.5g}"
@@ -104,6 +121,20 @@ class InitialisationTable:
     Attributes
     ----------
     rows : tuple of InitialisationRow
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes one.
+    gating_theory.defaults : That of the libraries.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> table = gt.compare_initialisations({"small": gt.Ensemble(gt.LSTM, gain=0.5), "large": gt.Ensemble(gt.LSTM, gain=2.0)})
+    >>> table.names
+    ('small', 'large')
+    >>> [round(row.radius, 3) for row in table]
+    [0.625, 1.0]
     """
 
     rows: tuple[InitialisationRow, ...]
@@ -128,6 +159,12 @@ class InitialisationTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names)
+
+    def __repr__(self) -> str:
+        return brief("InitialisationTable", f"{len(self)} initialisations: {', '.join(self.names)}")
 
     def __str__(self) -> str:
         n_steps = self.rows[0].n_steps if self.rows else 0
@@ -166,6 +203,11 @@ def compare_initialisations(
         other things than initialisations, two of one name, n_steps out of range
     CapabilityError
         an ensemble without a zero state, or without a single candidate
+
+    See Also
+    --------
+    gating_theory.defaults : The table of the libraries.
+    gating_theory.design : Finds an initialisation instead of judging one.
 
     Examples
     --------

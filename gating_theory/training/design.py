@@ -62,6 +62,19 @@ class Design:
         made with ``memory``, where Lambda times the fluctuation of the gain is above 1 (``Promise.fluctuation``).
     size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     promise : Promise or None, what gradients do, of designs made with ``memory``
+
+    See Also
+    --------
+    gating_theory.design : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.design(gt.GRUResetAfter, memory=100)
+    >>> result.reached, result.status.code
+    (True, 'reached')
+    >>> round(result.ensemble.bias["z"], 3)
+    4.605
     """
 
     ensemble: Ensemble
@@ -201,6 +214,12 @@ def design(
         single gate that sets its leak.
     ConvergenceError
         no state could be evaluated at any value of the unknowns
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Theory of given initialisations.
+    gating_theory.interop.torch.init_ : Writes a design into a module.
+    gating_theory.plotting.plot_design : The timescales it achieves.
 
     Examples
     --------

@@ -113,6 +113,23 @@ def diagnose(
         PyTorch is missing, and ``source`` is not a Network
     ConvergenceError
         the state runs away (ReLU)
+
+    See Also
+    --------
+    gating_theory.read : Files of other libraries.
+    gating_theory.fixed_point_analysis : Attractors and saddles of the same network.
+    gating_theory.learned_modes : The part that tells learned modes.
+    gating_theory.plotting.plot_diagnosis : Its eigenvalues.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> report = gt.diagnose(net, n_states=2)
+    >>> report.modes.n_learned
+    {'z': 0, 'r': 0, 'h': 0}
+    >>> str(report.origin).partition(":")[0]
+    'weights look like an initialisation'
     """
     n_states = integer("n_states", n_states, low=1)
     taus = tuple(real("taus", tau, low=0.0, open_low=True) for tau in np.atleast_1d(real_array("taus", taus)).ravel().tolist())

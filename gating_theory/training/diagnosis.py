@@ -16,6 +16,7 @@ from ..networks.end_states import EndStates
 from ..networks.network import Network
 from ..networks.split_weights import SplitWeights
 from ..networks.weight_statistics import WeightOrigin, WeightStatistics
+from ..results.display import brief
 from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
@@ -71,8 +72,10 @@ class Diagnosis:
     n_steps, n_sequences : int, length of the run or the longest input sequence, how many runs or input sequences
     actual : ModeSummary of the eigenvalues
     bulk : ModeSummary of the eigenvalues without the learned part of the weights, at the same sites
-    from_sites : ModeSummary by theory, from the sites of the same states and the gains of the random part: what random matrices of
-        its law would give there
+    from_sites : ModeSummary by theory
+        From the sites of the same states and the gains of the random part: what random matrices of its law would give there.
+    shuffled_eigenvalues : (S, d N) complex array
+        Eigenvalues with the entries of each matrix shuffled, at the states that this network visits.
     shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
     random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
     random_driven : ModeSummary or None
@@ -100,6 +103,22 @@ class Diagnosis:
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at, with the gains and laws of the random part
     shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
+
+    See Also
+    --------
+    gating_theory.diagnose : Makes one.
+    gating_theory.plotting.plot_diagnosis : Its eigenvalues.
+    gating_theory.plotting.plot_gradients_by_lag : Its gradients.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> report = gt.diagnose(net, n_states=2)
+    >>> report.status.code, report.eigenvalues.shape
+    ('ok', (2, 20))
+    >>> report.lyapunov < 0
+    True
     """
 
     source: str
@@ -220,7 +239,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         ends = "" if self.ends is None else f", {counted(len(self.ends), 'end state')}"
         mode = f"slowest mode {steps_text(self.actual.slowest)} steps" if math.isfinite(self.actual.slowest) else "modes that grow"
-        return f"Diagnosis({self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}; print it)"
+        return brief("Diagnosis", f"{self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}")
 
 
 def _finite(value):

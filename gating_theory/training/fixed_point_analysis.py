@@ -121,6 +121,12 @@ def fixed_point_analysis(
     CapabilityError
         as for ``Network.find_fixed_points``
 
+    See Also
+    --------
+    gating_theory.diagnose : Timescales and gradients of the same network.
+    gating_theory.count_fixed_points : All fixed points of small networks.
+    gating_theory.plotting.plot_fixed_points : Draws them in two principal components.
+
     Notes
     -----
     Newton's method takes of the order of N^3 operations a step, eigenvalues of the order of (d N)^3 a point. Not finding a saddle
@@ -128,6 +134,17 @@ def fixed_point_analysis(
     that of a ring or a line of fixed points, which networks of finite size break, as many are found as there are. Slow points are
     places where the network would creep with open gates; minima of its own speed, which shut gates make flat, are found by
     ``Network.find_fixed_points(objective="speed")``.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> matrices = np.zeros((3, 2, 2))
+    >>> matrices[2] = 3 * np.eye(2)
+    >>> net = gt.Network(gt.Ensemble(gt.GRU), matrices, np.zeros((3, 2)))
+    >>> found = gt.fixed_point_analysis(net, n_starts=64, n_steps=200)[0]
+    >>> len(found.stable), len(found.saddles)
+    (4, 5)
     """
     options = SearchOptions(integer("n_starts", n_starts, low=1), tol=tol, slow_tol=slow_tol, merge=merge).checked()
     n_steps, n_modes = integer("n_steps", n_steps, low=1), integer("n_modes", n_modes, low=1)

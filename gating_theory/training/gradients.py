@@ -14,6 +14,7 @@ from ..errors import ConvergenceError
 from ..gradients.along_path import path_growth
 from ..gradients.site_path import SitePath, site_paths
 from ..networks.network import Network
+from ..results.display import brief
 from ..results.encoding import dict_of, require, result
 
 __all__ = ["Backwards", "DiagnosedGradients", "Steps", "backwards", "forwards", "lags_of", "power", "theory_along"]
@@ -65,6 +66,10 @@ class DiagnosedGradients:
     def check(self) -> None:
         """ValueError where the two measurements are not of the same lags."""
         require(list(self.measured) == list(self.shuffled), "measured and shuffled must have the same lags")
+
+    def __repr__(self) -> str:
+        lag = max(self.measured, default=0)
+        return brief("DiagnosedGradients", f"mean squares up to {lag} steps back")
 
     def __str__(self) -> str:
         names = {

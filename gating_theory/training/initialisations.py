@@ -47,6 +47,12 @@ def chrono(cell: Cell, longest: float, gain: float | None = None) -> Initialisat
     CapabilityError
         no zero state, no single gate that sets the leak
 
+    See Also
+    --------
+    gating_theory.gilboa : Gates that are open for long.
+    gating_theory.design : Biases and gains for a memory of T steps.
+    gating_theory.compare_initialisations : Theory of several, side by side.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -91,6 +97,18 @@ def gilboa(cell: Cell, bias: float = 5.0, gain: float = 1e-5) -> Initialisation:
         no cell, arguments out of range
     CapabilityError
         no zero state, no single gate that sets the leak
+
+    See Also
+    --------
+    gating_theory.chrono : Biases that spread timescales.
+    gating_theory.design : The same idea with gains at the onset.
+    gating_theory.compare_initialisations : Theory of several, side by side.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.gilboa(gt.LSTM).ensemble.bias["f"]
+    5.0
     """
     bias, gain = real("bias", bias, low=0.0, high=LARGEST), real("gain", gain, low=0.0, high=LARGEST)
     unit = RestingUnit(Ensemble(instance("cell", cell, Cell, "such as gt.LSTM"), gain), "gilboa")
@@ -120,6 +138,19 @@ def orthogonal(cell: Cell, gain: float = 1.0, *, stacked: bool = False, bias: Ma
     ------
     TypeError, ValueError
         no cell, unknown fields, a gain out of range
+
+    See Also
+    --------
+    gating_theory.Haar : The law of its matrices.
+    gating_theory.HaarStack : The law with ``stacked``.
+    gating_theory.compare_initialisations : Theory of several, side by side.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> start = gt.orthogonal(gt.GRUResetAfter)
+    >>> start.ensemble.matrices["h"]
+    Haar()
     """
     gain, stacked = real("gain", gain, low=0.0, high=LARGEST), boolean("stacked", stacked)
     gates = instance("cell", cell, Cell, "such as gt.LSTM").n_fields

@@ -80,6 +80,23 @@ def learned_modes(net: Network, state: npt.ArrayLike, split: SplitWeights | None
         other types and shapes, a batch of several matrices, a split of other matrices
     CapabilityError
         nothing is known of the spectrum of a matrix law
+
+    See Also
+    --------
+    gating_theory.split_weights : The split that it takes.
+    gating_theory.predicted_outliers : Theory of what learned directions give.
+    gating_theory.plotting.plot_modes : Eigenvalues by kinds.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> direction = np.ones(100) / 10
+    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> [(mode.kind, mode.field, round(mode.timescale, 1)) for mode in modes]
+    [('learned', 'h', 50.5)]
     """
     instance("net", net, Network)
     single = net if net.batch is None else single_networks(net)[0]

@@ -46,11 +46,27 @@ class Mode:
     outside : bool, whether it lies outside that support
     on_unit : float, the share of the mode that sits on the one unit with the largest share
     leak : float
-        Part of the modulus that the leaks of sites give: leak + sum of random + sum of learned = |eigenvalue|, exactly.
+        Part of the modulus that the leaks of sites give: ``leak + sum of random + sum of learned = |eigenvalue|``, exactly.
     random, learned : dict, {field: part that comes through the random, the learned part of its matrix}
     removed : dict
         {field: distance to the nearest eigenvalue left when the learned part of its matrix is removed, the sites held}, "all" for
         those of all fields; fields without learned directions are missing.
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> direction = np.ones(100) / 10
+    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> mode = modes.listed[0]
+    >>> round(abs(mode.eigenvalue), 3), round(mode.learned["h"], 3), round(mode.random["h"], 3)
+    (0.98, 0.941, 0.039)
     """
 
     state: int
@@ -65,7 +81,7 @@ class Mode:
 
     @property
     def timescale(self) -> float:
-        """-1 / log|eigenvalue|, steps; inf where the mode does not decay."""
+        """``-1 / log|eigenvalue|``, steps; inf where the mode does not decay."""
         modulus = abs(self.eigenvalue)
         return math.inf if modulus >= 1.0 else -1.0 / math.log(modulus) if modulus > 0.0 else 0.0
 
@@ -111,8 +127,9 @@ class Modes:
     eigenvalues : (S, d N) complex array, exact
     bulk_eigenvalues : (S, d N) complex array, at the same sites without the learned part
     edge : (S, d N) array, the edge function of the random part at each eigenvalue: below ``threshold`` it lies outside
-    threshold : float, 1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond, besides
-        the leaks of units whose gates are shut [T11]
+    threshold : float
+        1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond, besides the leaks of units whose
+        gates are shut [T11].
     kinds : (S, d N) array of str, see :class:`Mode`
     on_unit, leak : (S, d N) arrays, as of a Mode
     random, learned : (S, K, d N) arrays
@@ -121,6 +138,22 @@ class Modes:
     status : Status
         Code "ok"; with ``ok`` False "hidden", or what the split says ("blurred", "unsplit"), where the matrices alone do not tell:
         pass the initial weights.
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
+    gating_theory.plotting.plot_mode_shares : What the slowest consist of.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> direction = np.ones(100) / 10
+    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> modes.count("learned"), modes.count("bulk"), modes.n_learned
+    (1.0, 99.0, {'h': 1})
     """
 
     ensemble: Ensemble

@@ -100,10 +100,15 @@ def validate(
     ConvergenceError
         likewise
 
+    See Also
+    --------
+    gating_theory.Case : A state with places of its own.
+    gating_theory.Validation : The table that comes out.
+
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.validate(gt.Ensemble(gt.JANET, gain=2.0), n_units=100, n_networks=2)
+    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=2.0), n_units=100, n_networks=2)
     >>> result.ok
     True
     """

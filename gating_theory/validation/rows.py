@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..results.display import brief
 from ..results.encoding import result
 from ..results.status import Status
 
@@ -70,6 +71,10 @@ class Row:
     def record(self) -> dict[str, Any]:
         """The row as a flat dict for tables, with the verdict in words."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"verdict": str(self.verdict)}
+
+    def __repr__(self) -> str:
+        numbers = f"theory {self.theory:.4g}, measured {self.measured:.4g}, p {self.p_value:.2g}"
+        return brief("Row", f"{self.quantity}: {numbers}: {self.verdict}")
 
     def __str__(self) -> str:
         numbers = f"{self.theory:>9.4f}{self.at_sites:>10.4f}{self.measured:>10.4f}{self.spread_sites:>9.4f}"

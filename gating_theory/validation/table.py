@@ -47,6 +47,20 @@ class Validation:
     notes : dict, case name -> why its rows are judged less sharply than others, and how; mostly empty
     level : float, the probability below which a row disagrees
     seed : the seed, or None
+
+    See Also
+    --------
+    gating_theory.validate : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+    >>> result.ok, result.cases
+    (True, ('Vanilla zero state',))
+    >>> row = result.rows[0]
+    >>> row.quantity, round(row.theory, 4)
+    ('radius', 0.5)
     """
 
     rows: tuple[Row, ...]
@@ -86,6 +100,14 @@ class Validation:
 
     def spectrum(self, case: str) -> Spectrum | None:
         """The Spectrum of a case's infinite network; None in one that was loaded or pickled, which holds its boundary only.
+
+        Parameters
+        ----------
+        case : str, one of ``cases``
+
+        Returns
+        -------
+        Spectrum or None
 
         Raises
         ------

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
+
 from gating_theory import flow
 from gating_theory.explorer.flow_numbers import cycles_of, portrait, separatrices_of, thinned, traced
 from gating_theory.explorer.flow_view import FlowView, presets
-from scipy.spatial import cKDTree
 
 EXAMPLES, KNOWN = presets().values()
 

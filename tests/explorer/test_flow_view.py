@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gating_theory import flow
-from gating_theory.explorer.flow_view import MATRICES, PARAMETERS, FlowView, presets
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gating_theory import flow
+from gating_theory.explorer.flow_view import MATRICES, PARAMETERS, FlowView, presets
 
 numbers = st.one_of(st.integers(-100, 100).map(float), st.floats(-100.0, 100.0))
 states = st.floats(-1.0, 1.0)
@@ -29,8 +30,10 @@ def test_the_python_of_a_view_makes_its_flow(view):
     exec("\n".join(lines[:3]), made)
     assert made["flow"] == view.flow()
     assert FlowView.from_flow(made["flow"], view.starts) == view
-    assert f"for start in {[list(start) for start in view.starts]}:" in lines or not view.starts or any(
-        start == int(start) for pair in view.starts for start in pair
+    assert (
+        f"for start in {[list(start) for start in view.starts]}:" in lines
+        or not view.starts
+        or any(start == int(start) for pair in view.starts for start in pair)
     )
 
 

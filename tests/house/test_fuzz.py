@@ -30,6 +30,8 @@ from valid_calls import CALLS, LEFT_OUT, Things, parameters, public
 
 import gating_theory as gt
 from gating_theory.interop import torch as bridge
+from gating_theory.plotting.notebook import DRAWN
+from gating_theory.results.encoding import is_result, kind_of
 
 #: What calls are made of takes a while to make: one worker tries them all.
 pytestmark = pytest.mark.xdist_group("fuzz")
@@ -423,3 +425,61 @@ def test_shut_gates_do_not_mind_floating_point_errors():
         assert np.isfinite(gt.lyapunov_spectrum(net, n_steps=50, rng=0).exponents[0])
         assert np.isfinite(net.eigenvalues(net.random_state(rng=0))).all()
         assert gt.complexity(gt.Ensemble(gt.Vanilla, gain=50.0)).value > 0.0
+
+
+#: Calls whose results no other call of these tests starts from.
+MADE = (
+    "lyapunov_spectrum",
+    "finite_time_exponents",
+    "correlation_transient",
+    "Network.find_fixed_points",
+    "defaults",
+    "echo_state",
+)
+MADE += (
+    "flow.bifurcation_plane",
+    "flow.continue_homoclinic",
+    "cite",
+    "Spectrum.concentration",
+    "nngp_kernel",
+    "flow.Flow.from_torch",
+)
+#: Kinds of results that only a tour of minutes makes; their pictures are those of other kinds.
+NOT_MADE = {"flow.CycleCurve", "held_fixed_points"}
+#: A float that carries a sentence.
+SENTENCE = 260
+
+
+def objects_of_users(tmp_path):
+    """What users hold: the things that calls are made of, results of some calls, and what is inside of both."""
+    waiting = [
+        getattr(THINGS, name) for name in vars(Things) if not name.startswith("_") and name not in ("ax", "folder", "within")
+    ]
+    waiting += [function(**given) for function, given in (CALLS[name](THINGS) for name in MADE)]
+    found = {}
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, (list, tuple, dict)):
+            waiting += list(one.values() if isinstance(one, dict) else one)[:20]
+        if type(one).__module__.startswith("gating_theory.") and id(one) not in found:
+            found[id(one)] = one
+            waiting += [value for name, value in getattr(one, "__dict__", {}).items() if not name.startswith("_")]
+    return list(found.values())
+
+
+def test_objects_at_prompts_and_in_notebooks(tmp_path, monkeypatch):
+    """A repr is one short line; results show a report in notebooks, and a picture of every kind is drawn."""
+    monkeypatch.chdir(tmp_path)
+    public = {thing for face in (gt, gt.flow) for thing in map(face.__dict__.get, face.__all__) if isinstance(thing, type)}
+    drawn = set()
+    for one in objects_of_users(tmp_path):
+        if type(one) not in public and not is_result(one):
+            continue
+        line = repr(one)
+        assert len(line) < (SENTENCE if isinstance(one, gt.Critical) else 100) and "\n" not in line, line
+        assert " at 0x" not in line, line
+        if is_result(one):
+            shown = one._repr_html_()
+            assert "no picture:" not in shown and len(shown) < 300_000, shown[-300:]
+            drawn |= {kind_of(one)} if "<img" in shown else set()
+    assert drawn == set(DRAWN) - NOT_MADE

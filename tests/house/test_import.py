@@ -8,7 +8,7 @@ import pytest
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh")
 _CELLS += ("LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET", "KCS", "KCSFast")
 _COMMANDS = ("spectrum", "gradients", "phase-diagram", "dmft", "chaos", "echo", "derive")
-_COMMANDS += ("validate", "figures", "read", "diagnose", "portrait", "explore")
+_COMMANDS += ("validate", "figures", "read", "diagnose", "portrait", "cite", "explore")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 

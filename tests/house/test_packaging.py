@@ -51,7 +51,7 @@ def test_one_top_level_package(wheel):
     # every module of the repository, and the data that goes with them
     folders = {"gating_theory": "gating_theory", "derivations": "gating_theory/derivations", "figures": "gating_theory/figures"}
     for folder, inside in folders.items():
-        files = [f for pattern in ("*.py", "*.pyi", "*.json", "*.typed") for f in (ROOT / folder).rglob(pattern)]
+        files = [f for pattern in ("*.py", "*.pyi", "*.json", "*.typed", "*.bib") for f in (ROOT / folder).rglob(pattern)]
         missing = [f for f in files if f"{inside}/{f.relative_to(ROOT / folder).as_posix()}" not in names]
         assert not missing, missing
     assert {"gating_theory/figures/data/training.nc", "gating_theory/figures/data/trained_modes.nc"} <= set(names)

@@ -20,7 +20,8 @@ EXAMPLES = {
     "docs/guides/kernels.md": (3, 3),
     "docs/guides/chaos.md": (3, 9),
     "docs/guides/copies.md": (4, 6),
-    "docs/start/first_steps.md": (3, 4),
+    "docs/index.md": (1, 5),
+    "docs/start/first_steps.md": (8, 11),
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
     "docs/guides/recordings.md": (5, 10),
@@ -32,14 +33,19 @@ EXAMPLES = {
     "docs/howto/cite.md": (2, 0),
     "docs/guides/extending.md": (8, 7),
 }
-PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "generated" not in p.parts and "_build" not in p.parts)
+#: Folders of docs in which builds put what they make.
+MADE = {"generated", "_build"}
+WRITTEN = [p for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if not MADE & set(p.parts)]
+PAGES = sorted(p.relative_to(ROOT).as_posix() for p in WRITTEN)
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
 def blocks(*languages, page="README.md"):
     """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the site's build runs, are ipython3."""
     found = []
-    for match in re.finditer(r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S):
+    for match in re.finditer(
+        r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S
+    ):
         if match[1] in languages:
             found.append((match.string[: match.start(2)].count("\n") + 1, match[2]))
     return found

@@ -244,6 +244,9 @@ def gap(spectrum: gt.Spectrum) -> float:
 mine: float = Count(ensemble, 3.0).number
 gt.register_quantity("gap", gap, long_name="distance of the spectrum from the unit circle")
 path: Path = gt.save(count, "complexity.json")
+references: gt.Citations = gt.cite(gt.GRU, count)
+reference_keys: tuple[str, ...] = references.keys
+bibtex: dict[str, str] = gt.cite().entries
 again: object = gt.load(path)
 
 # --- flows

@@ -660,6 +660,7 @@ CALLS = {
         | {"options": ()},
     ),
     "result": lambda t: (_result, {"kind": "fuzzed", "fields": ("value",)}),
+    "cite": lambda t: (lambda objects: gt.cite(*objects), {"objects": [gt.GRU, t.point]}),
     "save": lambda t: (gt.save, {"result": t.ens, "path": "saved.json"}),
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (

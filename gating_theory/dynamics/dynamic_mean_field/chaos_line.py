@@ -123,6 +123,17 @@ def chaos_line(
         states by paths next to the line, or without a zero state, that were not solved
     NoCriticalValue
         no onset along the path, no chaos within the bounds, or chaos that begins below them
+
+    Examples
+    --------
+    In vanilla networks chaos begins where the zero state becomes unstable; in a GRU with a strong reset gate before:
+
+    >>> import gating_theory as gt
+    >>> round(float(gt.chaos_line(gt.Ensemble(gt.Vanilla), "gain.h")), 4)
+    1.0
+    >>> found = gt.chaos_line(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 6}), "gain.h")
+    >>> print(round(float(found), 4), found.discontinuous)
+    1.9497 True
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)

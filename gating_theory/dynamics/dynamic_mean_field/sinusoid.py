@@ -44,6 +44,13 @@ class Sinusoid:
     ------
     TypeError, ValueError
         bad periods or amplitudes
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> wave = gt.Sinusoid(period=20, amplitude={"h": 0.5})
+    >>> wave.amplitudes(gt.Ensemble(gt.GRU))
+    array([0. , 0. , 0.5])
     """
 
     period: float

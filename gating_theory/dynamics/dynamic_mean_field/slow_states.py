@@ -110,6 +110,13 @@ def chaos_tricritical(
         No zero state, no closed-form fixed point of sites, kinks, white input; small states that oscillate.
     NoCriticalValue
         no change within the bounds
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.chaos_tricritical(gt.Ensemble(gt.GRU), "gain.r", "gain.h")
+    >>> print(round(float(found), 4), round(found.ensemble.gain["h"], 4))  # sqrt(12)
+    3.4641 2.0
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_tricritical", "chaos_onset")
     clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), boolean("flow", flow))

@@ -60,6 +60,17 @@ class DynamicMeanField:
         - "short_window": correlations have not settled within the longest window
         - "not_converged": an equation was not solved
     sinusoid : Sinusoid or None, the sinusoidal input
+
+    Examples
+    --------
+    The state of ``dmft`` is accepted where a fixed point is:
+
+    >>> import gating_theory as gt
+    >>> state = gt.dmft(gt.Ensemble(gt.Vanilla, gain=2))
+    >>> state.verdict, round(state.moments["h"], 4), round(state.exponent, 4)
+    ('chaotic', 0.5304, 0.1547)
+    >>> round(gt.Spectrum(state).radius(), 3)  # of the Jacobian at one time
+    1.163
     """
 
     ensemble: Ensemble

@@ -92,6 +92,15 @@ def echo_line(
         no boundary within the bounds
     ConvergenceError
         no state was solved at any of the places
+
+    Examples
+    --------
+    How much white input a vanilla network of gain 1.5 needs to forget where it started:
+
+    >>> import gating_theory as gt
+    >>> found = gt.echo_line(gt.Ensemble(gt.Vanilla, gain=1.5), "input_std.h", bounds=(0.1, 2))
+    >>> print(round(float(found), 4), found.rising)
+    0.4314 False
     """
     boundary, tell = _asked(ensemble, parameter, bounds, step, flow, method, n_sites, refine, rng, progress)
     with tell:

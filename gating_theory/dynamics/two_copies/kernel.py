@@ -59,6 +59,18 @@ class NNGPKernel:
     tied : bool
     n_units, n_networks : int
         Of the networks that were sampled; for gates the paths of a group, and the groups; 0 for pairs.
+
+    Examples
+    --------
+    Two sequences of two steps, a pulse first or last; the later one is remembered better:
+
+    >>> import gating_theory as gt
+    >>> kernel = gt.nngp_kernel(gt.Ensemble(gt.Vanilla), [[[1.0], [0.0]], [[0.0], [1.0]]])
+    >>> kernel.method
+    'pairs'
+    >>> kernel.K.round(3)
+    array([[0.236, 0.   ],
+           [0.   , 0.394]])
     """
 
     ensemble: Ensemble

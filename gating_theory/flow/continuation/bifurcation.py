@@ -46,14 +46,17 @@ class Bifurcation:
         "fold", "pitchfork", "transcritical", "multiple" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
         "cycle_fold", "cycle_crossing" (another branch), "period_doubling", "torus" (cycles). "multiple": several eigenvalues
         vanish at once, as symmetries enforce, and several branches cross.
-    path : str or Line, value : float
-        The parameter, and where.
+    path : str or Line
+        The parameter.
+    value : float
+        Its value at the bifurcation.
     state : (dim,) array
         The fixed point, or a state on the cycle.
     flow : Flow at that value
     coefficient : float
-        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with |q| = 1, <p, q> = 1), real
-        part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork),
+        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with ``|q| = 1``,
+        ``<p, q> = 1``), real part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip,
+        pitchfork),
         quadratic coefficient (fold, transcritical). nan for cycles, and where there is none: several eigenvalues critical at once,
         a double zero, a strong resonance of a map.
     frequency : float
@@ -66,6 +69,20 @@ class Bifurcation:
     error : float
         Estimated error of ``value``: rounding errors through the equations of the point; of cycles the change on a finer
         mesh. nan where none was estimated.
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds those of fixed points.
+    gating_theory.flow.continue_cycle : Finds those of cycles.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
+    >>> branch = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0])
+    >>> hopf = branch.bifurcations[-1]
+    >>> hopf.kind, round(hopf.value, 6), round(hopf.frequency, 6), hopf.supercritical
+    ('hopf', 2.0, 0.5, True)
     """
 
     kind: str
@@ -88,7 +105,16 @@ class Bifurcation:
             require_fixed(self.flow, self.state)
 
     def same_as(self, other: Bifurcation) -> bool:
-        """Whether both are one bifurcation of a fixed point, found from two sides."""
+        """Whether both are one bifurcation of a fixed point, found from two sides.
+
+        Parameters
+        ----------
+        other : Bifurcation
+
+        Returns
+        -------
+        bool
+        """
         instance("other", other, Bifurcation)
         near = abs(self.value - other.value) < _SAME_VALUE and np.abs(self.state - other.state).max() < _SAME_STATE
         return self.kind == other.kind and bool(near)

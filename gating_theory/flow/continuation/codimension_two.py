@@ -56,6 +56,19 @@ class Codim2Point:
         bogdanov_takens: "a" >= 0 and "b" of dy/dt = a x^2 + b x y (none on curves of pitchforks, where both vanish); bautin:
         "second_lyapunov" (negative: the outer cycle is stable) and "frequency"; fold_hopf, hopf_hopf: frequencies. Else none.
     error : float, estimated, of the values
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Finds them on curves.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
+    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> [(point.kind, round(float(point.values[1]), 6)) for point in curve.points]
+    [('cusp', 2.0)]
     """
 
     kind: str

@@ -52,6 +52,20 @@ class ConnectionCurve:
         Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bogdanov_takens", "saddle_node_loop",
         "rest" (the orbit comes to rest at another fixed point on its way), "points" (``max_points``), "lost" (Newton's method
         fails). ok but for the last two.
+
+    See Also
+    --------
+    gating_theory.flow.continue_homoclinic : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> bounds = ((0.39, 0.41), (0.8, 1.0))
+    >>> curve = gt.flow.continue_homoclinic(loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5)
+    >>> curve.kind, bool(curve.supercritical.all())
+    ('homoclinic', True)
     """
 
     kind: str
@@ -145,6 +159,22 @@ def continue_homoclinic(
         arguments that are not allowed
     ConvergenceError
         the start is not on a curve
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : An orbit to begin with.
+    gating_theory.flow.plot_curves : Draws curves.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> bounds = ((0.39, 0.41), (0.8, 1.0))
+    >>> curve = gt.flow.continue_homoclinic(loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5)
+    >>> curve.status.code, curve.values[[0, -1]].round(4)
+    ('bounds', array([[0.39  , 0.8578],
+           [0.41  , 0.9639]]))
     """
     if not isinstance(start, (Homoclinic, Heteroclinic)):
         raise TypeError(f"start must be a Homoclinic or a Heteroclinic, got {shown(start)}")

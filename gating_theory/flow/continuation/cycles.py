@@ -71,6 +71,20 @@ class CycleBranch:
         fold of fixed points is located on the way, and the periods follow its law; :func:`end_of_period` gives both),
         "period" (longer than ``max_period`` without evidence for one of these; ``text`` says what is known), "points"
         (``max_points``), "lost" (``text`` says why). ok for all but the last two.
+
+    See Also
+    --------
+    gating_theory.flow.continue_cycle : Makes one.
+    gating_theory.flow.end_of_period : What it ends at.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
+    >>> branch = gt.flow.continue_cycle(flow, "gain.h", (0.1, 1), cycle, direction=-1)
+    >>> branch.status.code, round(float(branch.values[-1]), 4)
+    ('hopf', 0.6667)
     """
 
     path: Path
@@ -156,6 +170,21 @@ def continue_cycle(
         arguments that are not allowed
     ConvergenceError
         not even the first cycle converges
+
+    See Also
+    --------
+    gating_theory.flow.find_cycle : A cycle to begin with.
+    gating_theory.flow.end_of_period : What a branch ends at.
+    gating_theory.flow.plot_bifurcations : Draws branches.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
+    >>> hopf = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0]).bifurcations[-1]
+    >>> branch = gt.flow.continue_cycle(flow, "gain.h", (0.5, 3), hopf)
+    >>> round(float(branch.values[-1]), 3), round(float(branch.periods[-1]), 3)
+    (3.0, 12.934)
     """
     instance("flow", flow, Flow)
     path = flow.along(path)

@@ -64,7 +64,9 @@ class FixedPointBranch:
     Attributes
     ----------
     path : str or Line
-    values : (n,) array of the parameter, states : (n, dim) array, eigenvalues : (n, dim) complex array of the flow's Jacobian
+    values : (n,) array of the parameter
+    states : (n, dim) array, the fixed points
+    eigenvalues : (n, dim) complex array of the flow's Jacobian
     bifurcations : list of Bifurcation, in the order of the branch
     step : float, of the Euler map whose bifurcations are included
     flow : Flow at the start
@@ -72,6 +74,19 @@ class FixedPointBranch:
         Why both ends end; its code is that of the worse one: "bounds" (a bound of the parameter was reached), "closed" (the curve
         closed on itself), "points" (``max_points``), "left" (the bounds were left, but no point was found on them), "lost"
         (Newton's method fails). ok for the first two.
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=3), "b_h[0]", (-1, 1), [0.8586])
+    >>> [(one.kind, round(one.value, 4)) for one in branch.bifurcations]
+    [('fold', 0.2075), ('fold', -0.2075)]
+    >>> bool(branch.stable[0]), bool(branch.stable[len(branch) // 2]), bool(branch.stable[-1])
+    (True, False, True)
     """
 
     path: Path
@@ -166,6 +181,20 @@ def continue_fixed_point(
         arguments that are not allowed
     ConvergenceError
         no fixed point near ``state``
+
+    See Also
+    --------
+    gating_theory.flow.other_branch : What crosses at a pitchfork.
+    gating_theory.flow.continue_bifurcation : Follows a bifurcation in two parameters.
+    gating_theory.flow.continue_cycle : Cycles from a Hopf point.
+    gating_theory.flow.plot_bifurcations : Draws branches.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1), "U_h[0,0]", (0, 3), [0.0])
+    >>> [(one.kind, round(one.value, 6)) for one in branch.bifurcations]
+    [('pitchfork', 2.0)]
     """
     instance("flow", flow, Flow)
     path = flow.along(path)
@@ -219,6 +248,19 @@ def other_branch(
         arguments that are not allowed, another kind of bifurcation
     ConvergenceError
         the other branch is not found
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds the points where branches cross.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1)
+    >>> branch = gt.flow.continue_fixed_point(flow, "U_h[0,0]", (0, 3), [0.0])
+    >>> sides = gt.flow.other_branch(branch.bifurcations[0], branch, (0, 3))
+    >>> sorted(round(float(side.states[-1, 0]), 4) for side in sides)
+    [-0.8586, 0.8586]
     """
     instance("bifurcation", bifurcation, Bifurcation)
     instance("branch", branch, FixedPointBranch)

@@ -63,7 +63,7 @@ class InfinitePeriod:
     distance : float
         Of these from the last cycle, the largest, in units of the cycle's extent.
     slope : float
-        Of the last periods against -log|mu - mu_c| (connections) or |mu - mu_c|^(-1/2) (saddle-node).
+        Of the last periods against ``-log|mu - mu_c|`` (connections) or ``|mu - mu_c|^(-1/2)`` (saddle-node).
     expected : float
         By theory: passes / min(lambda_u, -lambda_s), or pi / sqrt(a b) summed over the folds passed, of dx/dt = a mu + b x^2 there;
         nan for a ring of different saddles.
@@ -73,6 +73,20 @@ class InfinitePeriod:
         "proved": what was found is located and the periods follow its law; "located": it is located, but the periods do not show
         their law (too few of them close to it, or a ring of different saddles); "slow"; "unsettled", with the reason. ok but for
         the last.
+
+    See Also
+    --------
+    gating_theory.flow.end_of_period : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 0.95])
+    >>> cycle = gt.flow.find_cycle(flow, [-0.2, 0.2])
+    >>> branch = gt.flow.continue_cycle(flow, "b_h[1]", (0.5, 1.2), cycle, direction=-1, max_period=40)
+    >>> end = gt.flow.end_of_period(branch)
+    >>> end.status.code, round(end.slope, 2), round(end.expected, 2)
+    ('proved', 3.22, 3.22)
     """
 
     kind: str

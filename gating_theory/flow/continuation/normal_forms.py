@@ -50,6 +50,17 @@ def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) 
     TypeError, ValueError
         Unknown kind, a state that is no fixed point, a critical eigenvalue that is a double one with a single eigenvector
         (Bogdanov-Takens); for "hopf" and "neimark_sacker" one without a pair of complex eigenvalues.
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds bifurcations, with their coefficients.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[2, -2], [2, 2]])
+    >>> round(gt.flow.normal_form(flow, [0.0, 0.0], "hopf"), 6)
+    -1.0
     """
     instance("flow", flow, Flow)
     choice("kind", kind, _FORMS)

@@ -59,6 +59,19 @@ class BifurcationPlane:
         Those met for which no curve could be followed, such as several at once.
     status : Status
         "complete": every bifurcation that was met lies on a curve, and every curve ends where it should; else "incomplete".
+
+    See Also
+    --------
+    gating_theory.flow.bifurcation_plane : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
+    >>> plane = gt.flow.bifurcation_plane(flow, paths, bounds, kinds=["fold"], lines=1, max_step=0.1)
+    >>> plane.status.code, [curve.kind for curve in plane.curves]
+    ('complete', ['fold'])
     """
 
     flow: Flow
@@ -136,6 +149,19 @@ def bifurcation_plane(
         arguments that are not allowed
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Follows one curve.
+    gating_theory.flow.topology_map : What lies between curves.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> plane = gt.flow.bifurcation_plane(flow, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)), max_step=0.1)
+    >>> [(point.kind, (point.values.round(6) + 0.0).tolist()) for point in plane.points]
+    [('cusp', [0.0, 2.0])]
     """
     instance("flow", flow, Flow)
     pair, limits = plane_of(flow, paths, bounds)

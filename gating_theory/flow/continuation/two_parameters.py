@@ -45,7 +45,8 @@ class BifurcationCurve:
     kind : str
         "fold", "pitchfork", "transcritical", "hopf"; of the Euler map "flip", "neimark_sacker".
     paths : pair of str or Line
-    values : (n, 2) array of the parameters, states : (n, dim) array
+    values : (n, 2) array of the parameters
+    states : (n, dim) array, the fixed points
     eigenvalues : (n, dim) complex array of the flow's Jacobian
     coefficient : (n,) array
         Normal-form coefficient, as in :class:`Bifurcation`: negative on supercritical parts (hopf, neimark_sacker, pitchfork; flip:
@@ -58,6 +59,20 @@ class BifurcationCurve:
         Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bogdanov_takens" (where Hopf curves
         end), "resonance_1_1", "resonance_1_2" (where Neimark-Sacker curves end), "points" (``max_points``), "unlocated" (a test
         function changes its sign, but where is not found), "lost" (Newton's method fails). ok but for the last three.
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
+    >>> hopf = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0]).bifurcations[-1]
+    >>> bounds = ((0.5, 3), (-0.5, 0.5))
+    >>> curve = gt.flow.continue_bifurcation(hopf, ("gain.h", "b_h[0]"), bounds, max_step=0.1)
+    >>> curve.kind, curve.status.code, bool(curve.supercritical.all())
+    ('hopf', 'bounds', True)
     """
 
     kind: str
@@ -167,10 +182,25 @@ def continue_bifurcation(
     ConvergenceError
         the start is not on a curve of this kind
 
+    See Also
+    --------
+    gating_theory.flow.bifurcation_plane : Finds and follows all of them.
+    gating_theory.flow.plot_curves : Draws curves.
+
     Notes
     -----
     Hopf curves end at Bogdanov-Takens points, Neimark-Sacker curves at resonances 1:1 and 1:2; a Bautin point is told from the last
     point before such an end on. Curves of cycle folds end at Bautin points.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
+    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> cusp = curve.points[0]
+    >>> cusp.kind, cusp.values.round(6) + 0.0
+    ('cusp', array([0., 2.]))
     """
     if not isinstance(start, (Bifurcation, Codim2Point)):
         raise TypeError(f"start must be a Bifurcation or a Codim2Point, got {shown(start)}")

@@ -22,13 +22,41 @@ def cycles(
 ) -> list[Cycle]:
     """The limit cycles that a set of starts finds, the stable ones forwards and the repelling ones backwards in time.
 
-    Parameters, errors: as for :func:`attractors` (flow, starts, box, t_max). In two dimensions every cycle with a multiplier other
+    In two dimensions every cycle with a multiplier other
     than 1 attracts in one of the two directions of time; cycles whose basin falls between the starts are missed. In more dimensions
     cycles of saddle type are not found this way: follow them from a bifurcation (``continue_cycle``).
 
+    Parameters
+    ----------
+    flow : Flow
+    starts : int or (..., dim) array, optional
+        Points per axis of a grid, or the starts themselves. Default: as for :func:`attractors`.
+    box : (low, high) or one pair per coordinate, optional
+        Limits of the grid. Default: ``flow.bounds``, or [-1, 1] where these are not known.
+    t_max : float > 0, optional
+        Time after which a trajectory is given up, as for :func:`attractors`.
+
     Returns
     -------
-    list of Cycle, stable ones first, by period
+    list of Cycle
+        Stable ones first, by period. Empty on a line, which has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.find_cycle : The one that a trajectory comes to.
+    gating_theory.flow.continue_cycle : Follows one along a parameter.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> [(round(cycle.period, 3), bool(cycle.stable)) for cycle in gt.flow.cycles(turning, 3)]
+    [(12.934, True)]
     """
     instance("flow", flow, Flow)
     if flow.dim < 2:

@@ -57,6 +57,23 @@ class Attractors:
     status : Status
         "reached" (every start reached an attractor, or lies on an unstable point), "undecided" (some did not), "missed" (all did,
         but a trajectory from beside an unstable fixed point did not). ok for the first.
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]])
+    >>> found = gt.flow.attractors(flow, 4)
+    >>> found.sinks.round(2)
+    array([[-0.86, -0.86],
+           [-0.86,  0.86],
+           [ 0.86, -0.86],
+           [ 0.86,  0.86]])
+    >>> found.fraction
+    array([0.25, 0.25, 0.25, 0.25])
     """
 
     flow: Flow
@@ -164,6 +181,22 @@ def attractors(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.basins : Basins on a grid.
+    gating_theory.flow.attractors_along : Along a parameter.
+    gating_theory.flow.map_attractors : Of the discrete network.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> found = gt.flow.attractors(turning, 4)
+    >>> len(found.sinks), len(found.cycles)
+    (0, 1)
+    >>> round(found.cycles[0].period, 3)
+    12.934
     """
     instance("flow", flow, Flow)
     t_max = None if t_max is None else real("t_max", t_max, low=0.0, open_low=True)

@@ -55,6 +55,18 @@ class AttractorChange:
         The attractor that a trajectory from one that vanished goes to, -1 where that is not settled; itself, where none vanishes.
     shares : (m,) array
         Where the starts in the basin of one that vanished go, as parts of that basin; where those of one that appears come from.
+
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Lists them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 1.0], starts=11)
+    >>> change = along.changes[0]
+    >>> change.what, change.attractor, change.into
+    ('vanishes', 0, 1)
     """
 
     what: str
@@ -103,6 +115,18 @@ class AttractorsAlong:
     changes : list of AttractorChange, in the order of the values
     status : Status
         "settled", or "undecided" where at some value not all trajectories were (not ok).
+
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 1.0], starts=11)
+    >>> along.fractions.round(2)
+    array([[0.45, 0.45],
+           [0.  , 1.  ]])
     """
 
     flow: Flow
@@ -211,6 +235,19 @@ def attractors_along(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.attractors : At one value.
+    gating_theory.flow.plot_attractors_along : Draws the shares.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
+    >>> along = gt.flow.attractors_along(flow, "gain.h", [1.5, 3.0], n=20, rng=0)
+    >>> along.changes[0].what
+    'vanishes'
     """
     instance("flow", flow, Flow)
     path = flow.along(path)

@@ -28,6 +28,17 @@ class BasinIntervals:
         Basin i is the open interval from ``edges[i]`` to ``edges[i + 1]``: sources, -inf and inf at the ends.
     error : float
         Largest width of the enclosure of a source.
+
+    See Also
+    --------
+    gating_theory.flow.basin_intervals : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> basins = gt.flow.basin_intervals(gt.GRUFlow(U_h=3))
+    >>> len(basins.sinks), round(float(abs(basins.edges[1])), 9)
+    (2, 0.0)
     """
 
     flow: Flow
@@ -71,6 +82,17 @@ def basin_intervals(flow: Flow, points: FlowFixedPoints | None = None) -> BasinI
         dim other than 1, and where ``Flow.fixed_points`` raises it
     ConvergenceError
         not all fixed points are found and typed: at a bifurcation
+
+    See Also
+    --------
+    gating_theory.flow.basins : In two dimensions.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> basins = gt.flow.basin_intervals(gt.GRUFlow(U_h=3, b_h=0.2))
+    >>> basins.sinks.round(4), basins.edges.round(4)
+    (array([-0.6487,  0.9182]), array([   -inf, -0.4959,     inf]))
     """
     instance("flow", flow, Flow)
     if flow.dim != 1:

@@ -26,6 +26,17 @@ class Basins:
     x, y : (n,) arrays, the grid
     label : (n, n) array of int, ``label[j, i]`` belongs to (x[i], y[j]); see Attractors
     attractors : Attractors
+
+    See Also
+    --------
+    gating_theory.flow.basins : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=6)
+    >>> result.attractors.fraction
+    array([0.5, 0.5])
     """
 
     x: np.ndarray
@@ -65,6 +76,25 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
     ------
     TypeError, ValueError
         arguments that are not allowed, a flow of other than two dimensions
+
+    See Also
+    --------
+    gating_theory.flow.basin_intervals : In one dimension.
+    gating_theory.flow.plot_basins : Draws them.
+    gating_theory.flow.separatrices : The curves between them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 1]])
+    >>> result = gt.flow.basins(flow, n=6)
+    >>> result.label
+    array([[0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1]])
     """
     instance("flow", flow, Flow)
     if flow.dim != 2:

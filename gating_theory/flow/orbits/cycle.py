@@ -73,6 +73,21 @@ class Cycle:
         are rounding, or the contraction in a collocation step is too strong for it; not ok.
         "followed": the loop of a trajectory that contracts more than e^25 in a turn, where Newton's method failed: its period has
         the digits of the trajectory; not ok.
+
+    See Also
+    --------
+    gating_theory.flow.find_cycle : Makes one.
+    gating_theory.flow.cycles : Makes several.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> cycle = gt.flow.find_cycle(turning, [0.1, 0.2])
+    >>> cycle.extent.round(3)
+    array([1.418, 1.418])
+    >>> cycle.exponents.round(4)
+    array([-0.2836])
     """
 
     flow: Flow
@@ -95,7 +110,27 @@ class Cycle:
         return self.orbit.points[0]
 
     def states(self, n: int = 400) -> np.ndarray:
-        """(n, dim) array, n states at equal times around the cycle, from ``point`` on."""
+        """(n, dim) array, n states at equal times around the cycle, from ``point`` on.
+
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> cycle = gt.flow.find_cycle(turning, [0.1, 0.2])
+        >>> cycle.states(4).round(3)
+        array([[-0.182, -0.672],
+               [ 0.672, -0.182],
+               [ 0.182,  0.672],
+               [-0.672,  0.182]])
+        """
         n = integer("n", n, low=1)
         require_memory(f"n = {n} states", 8.0 * 8 * n * self.flow.dim)
         return self.orbit(np.arange(n) / n)
@@ -141,7 +176,24 @@ class Cycle:
 
     @underflow_is_zero
     def distance(self, states: npt.ArrayLike) -> np.ndarray:
-        """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...)."""
+        """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...).
+
+        Parameters
+        ----------
+        states : (..., dim) array
+
+        Returns
+        -------
+        (...) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> cycle = gt.flow.find_cycle(turning, [0.1, 0.2])
+        >>> cycle.distance([[0, 0], cycle.point]).round(4)
+        array([0.6956, 0.    ])
+        """
         states = real_array("states", states, largest=1e100)
         if states.ndim == 0 or states.shape[-1] != self.flow.dim:
             raise ValueError(f"states must have shape (..., {self.flow.dim}), got {states.shape}")
@@ -157,7 +209,24 @@ class Cycle:
         return best.reshape(states.shape[:-1])
 
     def same(self, other: Cycle) -> bool:
-        """Whether another Cycle is this one, to 1e-4 of its extent."""
+        """Whether another Cycle is this one, to 1e-4 of its extent.
+
+        Parameters
+        ----------
+        other : Cycle
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> cycle = gt.flow.find_cycle(turning, [0.1, 0.2])
+        >>> cycle.same(gt.flow.find_cycle(turning, [-0.5, 0.1]))
+        True
+        """
         instance("other", other, Cycle)
         if other.flow.dim != self.flow.dim:
             return False
@@ -455,6 +524,19 @@ def find_cycle(
         arguments that are not allowed
     ConvergenceError
         no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
+
+    See Also
+    --------
+    gating_theory.flow.cycles : All that a set of starts finds.
+    gating_theory.flow.continue_cycle : Follows one along a parameter.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> cycle = gt.flow.find_cycle(turning, [0.1, 0.2])
+    >>> round(cycle.period, 4), cycle.stable
+    (12.9338, True)
     """
     instance("flow", flow, Flow)
     start = real_array("start", start)

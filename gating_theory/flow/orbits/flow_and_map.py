@@ -30,7 +30,8 @@ class FlowAndMap:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     points : FlowFixedPoints
         The fixed points of both.
     multipliers : (n, dim) complex array
@@ -40,6 +41,20 @@ class FlowAndMap:
     map_attractors : MapAttractors
     status : Status
         "same", or "different" where a fixed point is stable in one of the two only; ok always.
+
+    See Also
+    --------
+    gating_theory.flow.flow_and_map : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+    >>> result = gt.flow.flow_and_map(flow, starts=4)
+    >>> abs(result.multipliers).round(3)
+    array([[1.09, 1.09]])
+    >>> result.map_attractors.attractors[0].kind
+    'circle'
     """
 
     flow: Flow
@@ -112,6 +127,19 @@ def flow_and_map(
         arguments that are not allowed
     CapabilityError
         the flow's fixed points cannot be searched (more than 3 units)
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Of the flow.
+    gating_theory.flow.map_attractors : Of the map.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+    >>> result = gt.flow.flow_and_map(flow, starts=4)
+    >>> result.flow_stable, result.map_stable
+    (array([ True]), array([False]))
     """
     instance("flow", flow, Flow)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)

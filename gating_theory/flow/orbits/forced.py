@@ -50,6 +50,18 @@ class PeriodicResponse:
         Change of ``state`` with the tolerances of the integration a hundred times larger: the error is smaller.
     status : Status
         "converged".
+
+    See Also
+    --------
+    gating_theory.flow.periodic_response : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> response = gt.flow.periodic_response(flow, [0.0])
+    >>> response.states(4)[:, 0].round(4)
+    array([-0.1796,  0.0383,  0.1796, -0.0383])
     """
 
     flow: Flow
@@ -83,7 +95,16 @@ class PeriodicResponse:
         return int((np.abs(self.multipliers) > 1.0).sum())
 
     def states(self, n: int = 400) -> np.ndarray:
-        """(n, dim) array, n states at equal times from 0 on, over one ``period``."""
+        """(n, dim) array, n states at equal times from 0 on, over one ``period``.
+
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
+        """
         n = integer("n", n, low=1)
         require_memory(f"n = {n} states", 8.0 * 4 * n * self.flow.dim)
         times = np.linspace(0.0, self.period, n + 1)
@@ -128,8 +149,8 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
 
     Returns
     -------
-    (..., dim) array, with ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory
-    was given up.
+    (..., dim) array
+        With ``trajectory`` a leading axis of length n_periods + 1; followed to 1e-11 a step. nan where a trajectory was given up.
 
     Raises
     ------
@@ -137,6 +158,17 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
         arguments that are not allowed
     CapabilityError
         the input is not periodic
+
+    See Also
+    --------
+    gating_theory.flow.periodic_response : The response that repeats itself.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> gt.flow.stroboscopic(flow, [0.9], 12, trajectory=True)[::4, 0].round(4)
+    array([ 0.9   , -0.1759, -0.1796, -0.1796])
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)
@@ -225,6 +257,19 @@ def periodic_response(
         the input is not periodic
     ConvergenceError
         Newton's method does not converge, or not to ``tol``; a multiplier is 1
+
+    See Also
+    --------
+    gating_theory.flow.stroboscopic : States once a period, from any start.
+    gating_theory.flow.Periodic : A smooth periodic input.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=1, input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> response = gt.flow.periodic_response(flow, [0.0])
+    >>> response.stable, response.multipliers.real.round(4)
+    (True, array([0.2461]))
     """
     instance("flow", flow, Flow)
     period = _period_of(flow)

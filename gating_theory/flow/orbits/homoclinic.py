@@ -46,7 +46,8 @@ class Homoclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         Of ``value``: its change with the last refinement of the mesh and with the doubling of the time near the saddle.
     saddle : (dim,) array
@@ -63,6 +64,18 @@ class Homoclinic:
         On a finite time, ``orbit.period``: ``orbit(phase)`` for phases in [0, 1).
     bisected : float
         The value by bisection on the fate of the one-dimensional manifold, an independent check; nan where it was not made.
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> loop.eigenvalues.real.round(4), round(loop.saddle_quantity, 4)
+    (array([ 0.3108, -0.4962]), -0.1855)
     """
 
     path: Path
@@ -122,6 +135,15 @@ class Homoclinic:
             arguments that are not allowed
         ConvergenceError
             there is no such cycle at some distance
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+        >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+        >>> law = loop.period_law([1e-3, 1e-4])
+        >>> law.periods.round(2), law.slopes.round(2), round(law.expected, 2)
+        (array([29.64, 37.08]), array([3.23]), 3.22)
         """
         distances = real_array("distances", distances)
         if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
@@ -173,7 +195,8 @@ class Heteroclinic:
 
     Attributes
     ----------
-    path : str or Line, value : float
+    path : str or Line, the parameter
+    value : float, where the orbit exists
     error : float
         As for :class:`Homoclinic`.
     from_saddle, to_saddle : (dim,) arrays
@@ -182,6 +205,18 @@ class Heteroclinic:
     orbit : Orbit, on a finite time
     bisected : float
         The value by bisection on the fate of a one-dimensional manifold; nan where it was not made.
+
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_r=[[0, 0], [2, 0]], U_h=[[3, 0], [0, 1.5]])
+    >>> between = gt.flow.heteroclinic(flow, "b_h[1]", (-0.05, 0.06), [0.0, 0.0], [0.8586, 0.0], tol=1e-4)
+    >>> between.from_eigenvalues.real.round(3), between.to_eigenvalues.real.round(3)
+    (array([ 0.25 , -0.125]), array([ 0.136, -0.303]))
     """
 
     path: Path
@@ -373,6 +408,19 @@ def homoclinic(
         arguments that are not allowed, or a bracket whose two ends share their fate
     ConvergenceError
         no such saddle there, its manifold does not come back, or no orbit connects it to itself
+
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Between two saddles.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-6)
+    >>> round(loop.value, 8), loop.error < 1e-11
+    (0.91283425, True)
     """
     search = _search(flow, path, bracket, side, t_max, tol, saddle=saddle)
     start = one_dimensional(search.middle, search.saddles[0])
@@ -425,6 +473,19 @@ def heteroclinic(
         needs no parameter or more than one.
     ConvergenceError
         no fixed points there, the manifold does not come near, or no orbit connects them
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : From a saddle to itself.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_r=[[0, 0], [2, 0]], U_h=[[3, 0], [0, 1.5]])
+    >>> between = gt.flow.heteroclinic(flow, "b_h[1]", (-0.05, 0.06), [0.0, 0.0], [0.8586, 0.0], tol=1e-4)
+    >>> abs(between.value) < 1e-10
+    True
     """
     search = _search(flow, path, bracket, side, t_max, tol, from_saddle=from_saddle, to_saddle=to_saddle)
     middle, saddles = search.middle, search.saddles

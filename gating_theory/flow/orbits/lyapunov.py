@@ -77,6 +77,17 @@ class FlowExponents:
         "converged"; "fixed_point": the trajectory rests (ok, the text says so); "transient": the two halves of the average differ
         in an exponent or in the range of a coordinate, or no exponent of the flow is 0, so that the trajectory is still on its way
         to rest or elsewhere; not ok.
+
+    See Also
+    --------
+    gating_theory.flow.lyapunov_spectrum : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> rates = gt.lyapunov_spectrum(gt.GRUFlow(U_h=[[1, -1], [1, 1]]), start=[0.1, 0.2], time=500)
+    >>> rates.at_fixed_point, rates.exponents.round(4)
+    (True, array([-0.25, -0.25]))
     """
 
     flow: Flow
@@ -212,6 +223,11 @@ def lyapunov_spectrum(
         arguments that are not allowed
     ConvergenceError
         the trajectory runs away, or the steps become too small to go on; ``estimate`` is the last state
+
+    See Also
+    --------
+    gating_theory.lyapunov_spectrum : Takes networks too.
+    gating_theory.flow.poincare_section : What the attractor looks like.
 
     Examples
     --------

@@ -44,7 +44,8 @@ class MapAttractors:
 
     Attributes
     ----------
-    flow : Flow, step : float
+    flow : Flow
+    step : float, of the Euler map
     attractors : list of MapAttractor
     starts : (..., dim) array
     label : (...) array of int
@@ -57,6 +58,17 @@ class MapAttractors:
     status : Status
         "reached" (every start reached an attractor), "unstable" (all but those that stay on an unstable orbit did), "unsettled"
         (some are not settled), "missed" (an orbit from beside an unstable fixed point is not settled). ok for the first two.
+
+    See Also
+    --------
+    gating_theory.flow.map_attractors : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.flow.map_attractors(gt.GRUFlow(U_h=3), 4)
+    >>> [(one.kind, one.states.round(3).tolist()) for one in found.attractors]
+    [('fixed', [[-0.859]]), ('fixed', [[0.859]])]
     """
 
     flow: Flow
@@ -149,6 +161,19 @@ def map_attractors(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Of the flow.
+    gating_theory.flow.flow_and_map : Both, compared.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]])
+    >>> found = gt.flow.map_attractors(flow, 4)
+    >>> found.attractors[0].kind
+    'circle'
     """
     instance("flow", flow, Flow)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)

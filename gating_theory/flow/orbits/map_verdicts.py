@@ -92,6 +92,17 @@ class MapAttractor:
         A fixed point that is proved to be the only one in its box, and to attract. The others are known by numbers alone.
     states : (n, dim) array
         The orbit: one period, or 2000 states along it.
+
+    See Also
+    --------
+    gating_theory.flow.map_attractors : Makes them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> one = gt.flow.map_attractors(gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]]), 4).attractors[0]
+    >>> one.kind, round(one.steps_per_turn, 2)
+    ('circle', 10.48)
     """
 
     kind: str

@@ -41,10 +41,10 @@ class PeriodLaw:
 
     Attributes
     ----------
-    distances : (n,) array, |mu - mu_c|, decreasing
+    distances : (n,) array, ``|mu - mu_c|``, decreasing
     periods : (n,) array
     slopes : (n - 1,) array
-        Change of the period per unit of -log|mu - mu_c| between neighbours.
+        Change of the period per unit of ``-log|mu - mu_c|`` between neighbours.
     expected : float
         Its limit: passes / min(lambda_u, -lambda_s), of the weakest unstable and the weakest stable eigenvalue.
     passes : int
@@ -54,6 +54,19 @@ class PeriodLaw:
         Whether the cycles exist below the homoclinic parameter.
     approach : (n,) array
         Smallest distance of each cycle from the saddle at its own parameter; decreasing.
+
+    See Also
+    --------
+    gating_theory.flow.Homoclinic.period_law : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> law = loop.period_law([1e-2, 1e-3])
+    >>> law.periods.round(2), law.below
+    (array([22.1 , 29.64]), False)
     """
 
     distances: np.ndarray

@@ -41,6 +41,19 @@ class SectionDiagram:
     status : Status
         "complete", "few" (fewer crossings than asked for at some values) or "unsettled" (exponents whose average has not settled);
         ok for the first.
+
+    See Also
+    --------
+    gating_theory.flow.section_diagram : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> diagram = gt.flow.section_diagram(flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5)
+    >>> diagram.points[:, 0].round(3)
+    array([[ 0.   , -0.703],
+           [ 0.   , -0.537]])
     """
 
     flow: Flow
@@ -145,6 +158,19 @@ def section_diagram(
         arguments that are not allowed
     ConvergenceError
         a trajectory runs away, or comes to rest before the first value has a crossing
+
+    See Also
+    --------
+    gating_theory.flow.poincare_section : At one value.
+    gating_theory.flow.plot_section : Draws it.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> diagram = gt.flow.section_diagram(flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5)
+    >>> diagram.distinct()
+    array([1, 1])
     """
     instance("flow", flow, Flow)
     along = flow.along(path)

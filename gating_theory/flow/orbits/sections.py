@@ -61,6 +61,18 @@ class PoincareSection:
     state : (dim,) array, the state at the end
     status : Status
         "complete" (as many as were asked for), or "few" (fewer by the longest time; not ok).
+
+    See Also
+    --------
+    gating_theory.flow.poincare_section : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], normal=0, level=0.0, n_points=5)
+    >>> section.distinct()
+    1
     """
 
     flow: Flow
@@ -188,6 +200,19 @@ def poincare_section(
         arguments that are not allowed
     ConvergenceError
         the trajectory runs away, or its steps become too small to go on
+
+    See Also
+    --------
+    gating_theory.flow.section_diagram : Sections along a parameter.
+    gating_theory.flow.plot_section : Draws one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], normal=0, level=0.0, n_points=3)
+    >>> section.return_times.round(3)
+    array([12.934, 12.934])
     """
     instance("flow", flow, Flow)
     start = real_array("start", start, largest=_AWAY)

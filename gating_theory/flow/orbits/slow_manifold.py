@@ -34,10 +34,22 @@ class SlowManifold:
     ----------
     flow : Flow
     states : (n, dim) array, in order along the curve
-    speed : (n,) array, |ds/dt| there
+    speed : (n,) array, ``|ds/dt|`` there
     contraction : (n,) array
         The slowest of the other rates, -max Re of the remaining eigenvalues: how fast states decay onto the curve.
     ends : (str, str), why it ends
+
+    See Also
+    --------
+    gating_theory.flow.slow_manifold : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> valley = gt.flow.slow_manifold(gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]]))
+    >>> near = valley.within(0.1)
+    >>> round(near.length, 2), bool(near.speed.max() < valley.speed.max())
+    (0.2, True)
     """
 
     flow: Flow = field(repr=False)
@@ -61,12 +73,19 @@ class SlowManifold:
         return float(self.speed.max() / (0.5 * self.length * self.contraction.min()))
 
     def within(self, half_width: float, coordinate: int = 0) -> SlowManifold:
-        """The part of the curve with |state[coordinate]| <= half_width; ValueError where there is none.
+        """The part of the curve with ``|state[coordinate]| <= half_width``; ValueError where there is none.
 
         Parameters
         ----------
         half_width : float > 0
         coordinate : int
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> valley = gt.flow.slow_manifold(gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]]))
+        >>> round(valley.within(0.1).length, 2)
+        0.2
         """
         coordinate = integer("coordinate", coordinate, high=self.states.shape[1] - 1)
         inside = np.abs(self.states[:, coordinate]) <= real("half_width", half_width, low=0.0, open_low=True)
@@ -84,7 +103,7 @@ class SlowManifold:
 
 @underflow_is_zero
 def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: float = 1e-2, step: float = 0.01) -> SlowManifold:
-    """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and |ds/dt| is small.
+    """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and ``|ds/dt|`` is small.
 
     With left and right eigenvectors w_k, v_k of the Jacobian at s, slowest first (smallest modulus), the curve is w_k.f(s) = 0 for
     k > 1, followed along v_1 with Newton corrections in the other directions. It passes through every fixed point whose slowest
@@ -96,7 +115,7 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
     start : (dim,) array, optional
         A state near the curve. Default: the fixed point with the slowest eigenvalue relative to the next one.
     threshold : float > 0
-        |ds/dt| above which the curve ends.
+        ``|ds/dt|`` above which the curve ends.
     step : float > 0, distance between states
 
     Returns
@@ -104,14 +123,26 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
     SlowManifold
         Inside ``flow.bounds``. Accurate to the extent that rates are apart: its distance from an invariant curve is of order
         speed / contraction. Speeds are those of states on it; beside it, where a fast component cancels part of the slow one,
-        |ds/dt| can be smaller by the sine of the angle between the two directions.
+        ``|ds/dt|`` can be smaller by the sine of the angle between the two directions.
 
     Raises
     ------
     TypeError, ValueError
         arguments out of range, a flow of one dimension
     ConvergenceError
-        no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
+        no slow curve at ``start``: no fixed point with a slow real direction, or ``|ds/dt|`` above the threshold
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : The points that it passes.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[1.99, 0], [0, 0.5]])
+    >>> valley = gt.flow.slow_manifold(flow)
+    >>> round(valley.length, 2), round(valley.ratio, 3)
+    (0.76, 0.066)
     """
     instance("flow", flow, Flow)
     if flow.dim < 2:

@@ -29,7 +29,27 @@ _POLISHED, _NEWTON_STEPS = 1e-12, 20
 
 @result("flow.Topology")
 class Topology(NamedTuple):
-    """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures."""
+    """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures.
+
+    Attributes
+    ----------
+    sinks : int, points that attract in all directions
+    sources : int, points that repel in all directions
+    saddles : int, the others
+
+    See Also
+    --------
+    gating_theory.flow.topology_map : The topology over a plane.
+    gating_theory.flow.search_topologies : Looks for others.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> gt.GRUFlow(U_h=[[3, 0], [0, 3]]).fixed_points().topology
+    Topology(sinks=4, sources=1, saddles=4)
+    >>> gt.flow.Topology(sinks=2, sources=0, saddles=1).words
+    '2 sinks, 1 saddle'
+    """
 
     sinks: int
     sources: int
@@ -64,6 +84,19 @@ class FlowFixedPoint:
     rotation : "real", "complex" or "undecided"
         Eigenvalues all real (a node) or with a complex pair (a focus); for dim > 3, where it is not proved, from ``eigenvalues``.
     eigenvalues : (dim,) complex array, of the flow's Jacobian at ``state``, in floating point
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : Makes them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> point = gt.GRUFlow(U_h=3).fixed_points()[-1]
+    >>> point.kind, point.state.round(4)
+    ('sink', array([0.8586]))
+    >>> bool(point.upper[0] - point.lower[0] < 1e-12)
+    True
     """
 
     state: np.ndarray
@@ -118,6 +151,19 @@ class FlowFixedPoints:
     status : Status
         "complete"; else the first that holds of "contradiction" (an index does not fit its kind: a fault of the program), "stopped"
         (the budget of boxes ran out), "undecided" (boxes, kinds or indices). ok where the list is proved complete.
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : Makes them.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).fixed_points()
+    >>> found.complete, found.topology.words
+    (True, '4 sinks, 1 source, 4 saddles')
+    >>> found[0].kind
+    'sink'
     """
 
     points: tuple[FlowFixedPoint, ...]

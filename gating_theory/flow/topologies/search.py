@@ -73,6 +73,17 @@ class TopologySearch:
     n_undecided : int, those left out because something about them was undecided
     status : Status
         "searched", the only code.
+
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.flow.search_topologies(1, population=50, rng=0)
+    >>> max(found.frequency, key=found.frequency.get).words
+    '1 sink'
     """
 
     examples: dict[Topology, Flow]
@@ -133,6 +144,18 @@ def search_topologies(
     ------
     TypeError, ValueError
         arguments out of range
+
+    See Also
+    --------
+    gating_theory.flow.topology_catalogue : What is known.
+    gating_theory.flow.simplify : Short weights for what is found.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> found = gt.flow.search_topologies(1, population=50, rng=0)
+    >>> found.n_networks, (2, 0, 1) in found.examples
+    (50, True)
     """
     from ...cell.builtin import GRU
 
@@ -287,6 +310,18 @@ def simplify(flow: Flow) -> GRUFlow:
     ------
     TypeError, ValueError
         another cell or size, a flow whose fixed points are not all decided
+
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Finds flows to simplify.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> flow = gt.GRUFlow(U_h=[[3.1415, 0.0213], [-0.0172, 1.2345]])
+    >>> gt.flow.simplify(flow).matrices[2]
+    array([[3., 0.],
+           [0., 0.]])
     """
     from ...cell.builtin import GRU
 
@@ -326,6 +361,19 @@ def topology_catalogue() -> dict[Topology, GRUFlow]:
     Returns
     -------
     {Topology: GRUFlow}, sorted by the number of fixed points
+
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Looks for others.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> catalogue = gt.flow.topology_catalogue()
+    >>> len(catalogue)
+    35
+    >>> len(catalogue[7, 1, 7].fixed_points())
+    15
     """
     text = (files(__package__) / "topologies.json").read_text(encoding="utf-8")
     out = {}

@@ -44,6 +44,21 @@ class TopologyCounts:
         The count is proved: nothing undecided, no budget exhausted, index sum 1.
     status : Status
         "complete" or "incomplete"; ok where all counts are proved.
+
+    See Also
+    --------
+    gating_theory.flow.count_fixed_points : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> weights = 10 * np.random.default_rng(0).standard_normal((200, 3, 2, 2))
+    >>> counts = gt.flow.count_fixed_points(gt.GRU, weights)
+    >>> bool((counts.sinks - counts.saddles + counts.sources == 1).all())
+    True
+    >>> list(counts.topologies().items())[0]
+    (Topology(sinks=2, sources=0, saddles=1), 105)
     """
 
     count: np.ndarray
@@ -128,6 +143,20 @@ def count_fixed_points(
         wrong shapes, values that are not finite
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : The points of one flow.
+    gating_theory.count_fixed_points : Networks of an ensemble, by Newton's method.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> weights = 10 * np.random.default_rng(0).standard_normal((200, 3, 2, 2))
+    >>> counts = gt.flow.count_fixed_points(gt.GRU, weights)
+    >>> counts.ok, np.bincount(counts.count)[1:]
+    (True, array([ 51,   0, 112,   0,  28,   0,   8,   0,   1]))
     """
     instance("cell", cell, Cell)
     matrices = real_array("matrices", matrices)

@@ -54,6 +54,23 @@ class TopologyMap:
         trajectories that come back to where they were, 0 none found, -1 not settled. None where nobody asked.
     status : Status
         "complete" (every topology is proved) or "incomplete".
+
+    See Also
+    --------
+    gating_theory.flow.topology_map : Makes one.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-0.9, 1.1, 5), "gain.h": [0.4, 1.0]})
+    >>> plane.label[:, 1]
+    array([0, 0, 1, 0, 0])
+    >>> plane.borders().round(3)
+    array([[-0.208,  1.   ],
+           [ 0.208,  1.   ],
+           [ 0.1  ,  0.865]])
     """
 
     flow: Flow
@@ -92,7 +109,16 @@ class TopologyMap:
         return {t: float(n) / self.label.size for t, n in zip(self.topologies, counts)}
 
     def at(self, x: float, y: float) -> Flow:
-        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number."""
+        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number.
+
+        Parameters
+        ----------
+        x, y : float, values of the two paths
+
+        Returns
+        -------
+        Flow
+        """
         x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
         return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
 
@@ -106,7 +132,8 @@ class TopologyMap:
 
         Returns
         -------
-        (m, 2) array of values of x and y. Where more than two topologies lie between neighbours, the end of the first one.
+        (m, 2) array of values of x and y
+            Where more than two topologies lie between neighbours, the end of the first one.
         """
         width = real("width", width, low=1e-9, high=1.0)
         places = np.stack(np.meshgrid(self.x, self.y, indexing="ij"), axis=-1)
@@ -200,6 +227,20 @@ def topology_map(
         no such path, other than two, values that are not finite or do not ascend, paths that share a parameter
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.plot_topology_map : Draws it.
+    gating_theory.flow.bifurcation_plane : The curves between topologies.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> import numpy as np
+    >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 1]])
+    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-1, 1, 9), "gain.h": [0.5, 1.0]})
+    >>> [topology.words for topology in plane.topologies]
+    ['1 sink', '2 sinks, 1 saddle']
     """
     instance("flow", flow, Flow)
     paths, (x, y) = _axes(flow, axes)

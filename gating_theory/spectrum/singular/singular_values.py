@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...ensemble.matrix_laws import require as require_fact
 from ...errors import ConvergenceError
 from ...mean_field.fixed_point import FixedPoint
+from ...results.display import brief, rounded
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
@@ -48,9 +49,16 @@ class Regularised:
     m : of the same shape
         (1/N) sum eta / (s^2 + eta^2), per unit: the derivative of the potential by eta.
     potential : of the same shape
-        (1/2N) sum log(s^2 + eta^2), per unit; at eta = 0 that is log|det(lambda - J)| / N.
+        (1/2N) sum log(s^2 + eta^2), per unit; at eta = 0 that is ``log|det(lambda - J)| / N``.
     p, q : (n, ..) arrays
         The solution, one row for each message; what follows is the shape of ``eta``.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> sv = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).singular_values()
+    >>> round(float(sv.regularised(1.0).m), 4)  # the mean of 1 / (s^2 + 1): (sqrt(5) - 1) / 2
+    0.618
     """
 
     eta: float | np.ndarray
@@ -89,6 +97,17 @@ class SingularValues:
         no Spectrum, a shift that is not finite
     CapabilityError
         the equations are not known to hold for the law of the matrices; low-rank parts
+
+    Examples
+    --------
+    The singular values of a Gaussian matrix of gain 1 fill a quarter of a circle up to 2:
+
+    >>> import gating_theory as gt
+    >>> sv = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).singular_values()
+    >>> round(sv.largest(), 4), sv.moments(2).round(4)  # means of s^2 and s^4
+    (2.0, array([1., 2.]))
+    >>> round(float(sv.density(1.0)), 4)  # sqrt(3) / pi
+    0.5513
     """
 
     def __init__(self, spectrum: Any, shift: complex = 0.0) -> None:
@@ -104,7 +123,7 @@ class SingularValues:
         self._tol = spectrum.tol or _TOL
 
     def __repr__(self) -> str:
-        return f"SingularValues({self.shift} - J, {self.spectrum!r})"
+        return brief("SingularValues", f"{rounded(self.shift, 5)} - J, {self.spectrum!r}")
 
     def __str__(self) -> str:
         head = f"singular values of {'J' if self.shift == 0.0 else f'{self.shift:.5g} - J'}"
@@ -339,12 +358,12 @@ class SingularValues:
         return self._edge(True, n_units)
 
     def smallest(self, n_units: int | None = None) -> float:
-        """The smallest singular value, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+        """The smallest singular value, ``1 / |(lambda - J)^{-1}|``; 0 inside the support, and where there is an atom [T9].
 
         Close to a smooth edge of the support it grows like the distance to the power of 3/2; below 1e-12 of the scale there it
-        counts as 0. As accurate as :meth:`largest`, or to 1e-2 of that part of 1 + |lambda| where it is small. Networks are above
-        the limit by a part of order N^{-2/3}, with a large factor next to the support; inside it they have singular values of
-        order 1/N, see ``Spectrum.smallest_singular_value``.
+        counts as 0. As accurate as :meth:`largest`, or to 1e-2 of that part of ``1 + |lambda|`` where it is small. Networks are
+        above the limit by a part of order N^{-2/3}, with a large factor next to the support; inside it they have singular
+        values of order 1/N, see ``Spectrum.smallest_singular_value``.
 
         Parameters
         ----------

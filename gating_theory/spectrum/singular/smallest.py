@@ -26,7 +26,7 @@ class SmallestSingularValue:
     """The law of the smallest singular value of lambda - J in networks of N units, lambda inside the support [T9].
 
     It is the limit's; N = 100 and more were not distinguishable from it, but for a few percent. Between the real axis and
-    |Im lambda| ~ N^{-1/2} the one law passes into the other, and next to the edge of the support it is that of neither.
+    ``|Im lambda| ~ N^{-1/2}`` the one law passes into the other, and next to the edge of the support it is that of neither.
 
     Attributes
     ----------
@@ -34,6 +34,15 @@ class SmallestSingularValue:
     n_units : int, N
     m0 : float
         m(0), pi/2 times the density of singular values at zero (per unit, d of them); the mean is of order 1 / (N m(0)).
+
+    Examples
+    --------
+    At a real lambda the law is that of real matrices:
+
+    >>> import gating_theory as gt
+    >>> law = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]).smallest_singular_value(0, 100)
+    >>> round(law.mean, 4), law.real
+    (0.0066, True)
     """
 
     lam: complex
