@@ -70,10 +70,11 @@ def network_page(document: Any, background: Background) -> None:
     page = _NetworkPage(document, background)
     document.title = "gating_theory explorer"
     document.template = frame("/", _CONTROLS, _PICTURES)
-    for model in page.roots():
-        document.add_root(model)
     document.on_session_destroyed(lambda context: page.close())
     page.begin()
+    with document.models.freeze():  # models are gone through once, not for every root
+        for model in page.roots():
+            document.add_root(model)
 
 
 class _NetworkPage:

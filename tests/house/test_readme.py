@@ -24,6 +24,7 @@ EXAMPLES = {
     "docs/start/first_steps.md": (8, 11),
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
+    "docs/guides/recordings.md": (5, 10),
     "docs/guides/extending.md": (8, 7),
 }
 #: Folders of docs in which builds put what they make.
@@ -36,7 +37,9 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 def blocks(*languages, page="README.md"):
     """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the site's build runs, are ipython3."""
     found = []
-    for match in re.finditer(r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S):
+    for match in re.finditer(
+        r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S
+    ):
         if match[1] in languages:
             found.append((match.string[: match.start(2)].count("\n") + 1, match[2]))
     return found
