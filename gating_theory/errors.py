@@ -10,6 +10,10 @@ __all__ = ["CapabilityError", "ConvergenceError", "NoCriticalValue"]
 class ConvergenceError(RuntimeError):
     """A calculation did not reach its tolerance. ``estimate`` carries the last value reached.
 
+    See Also
+    --------
+    gating_theory.CapabilityError : What a calculator cannot serve at all.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -28,6 +32,10 @@ class ConvergenceError(RuntimeError):
 class CapabilityError(ValueError):
     """This cell or ensemble cannot be served by this calculator; the message says what is missing.
 
+    See Also
+    --------
+    gating_theory.ConvergenceError : A calculation that did not reach its tolerance.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -41,6 +49,11 @@ class CapabilityError(ValueError):
 
 class NoCriticalValue(ValueError):
     """Nothing happens within the bounds that were searched: no change of stability, no fold, no onset.
+
+    See Also
+    --------
+    gating_theory.critical : Raises it where a value is not passed.
+    gating_theory.onset : Raises it where nothing becomes unstable.
 
     Examples
     --------

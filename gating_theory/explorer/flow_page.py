@@ -280,9 +280,10 @@ def _numbers(shown: Portrait | None, failed: str, state: str) -> str:
         f"<tr><td>{escape(label)}</td><td>{_place(x)}</td><td>{_place(y)}</td><td>{_pair(values)}</td></tr>"
         for label, (x, y), values in zip(shown.labels, shown.states, shown.eigenvalues)
     )
+    topology = shown.topology or "kinds are not decided: at a bifurcation"
     proof = "all fixed points, proved" if shown.complete else "perhaps not all fixed points"
     return (
-        f'<p><b class="topology">{escape(shown.topology)}</b> <span title="{escape(shown.status)}">({proof})</span></p>'
+        f'<p><b class="topology">{escape(topology)}</b> <span title="{escape(shown.status)}">({proof})</span></p>'
         f'<div class="scroll"><table class="points">'
         "<tr><th>kind</th><th>h<sub>1</sub></th><th>h<sub>2</sub></th><th>eigenvalues</th></tr>"
         f"{rows}</table></div>"

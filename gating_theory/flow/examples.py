@@ -18,6 +18,11 @@ def chaotic_gru() -> GRUFlow:
     -------
     GRUFlow
 
+    See Also
+    --------
+    gating_theory.flow.lyapunov_spectrum : Its exponents.
+    gating_theory.flow.section_diagram : Its period doublings.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -80,6 +80,11 @@ class Flow:
     CapabilityError
         more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
 
+    See Also
+    --------
+    gating_theory.GRUFlow : The same from weights of a GRU by name.
+    gating_theory.Network : Networks of any size, in discrete time.
+
     Notes
     -----
     States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes.
@@ -349,7 +354,17 @@ class Flow:
         return self._like(self._flat.copy(), self._input(time)) if isinstance(self._input, (Piecewise, Periodic)) else self
 
     def flat_with_input(self, values: float | np.ndarray) -> np.ndarray:
-        """(P,) read-only array: the flow's own parameters, with an input ``values`` (K N,) added to the biases."""
+        """(P,) read-only array: the flow's own parameters, with an input ``values`` (K N,) added to the biases.
+
+        Parameters
+        ----------
+        values : float or (K N,) array
+            What is added to the biases, field after field.
+
+        Returns
+        -------
+        (P,) array, read-only
+        """
         K, n = self._cell.n_fields, self._n
         flat = self._flat.copy()
         flat[K * n * n : K * n * (n + 1)] += values
@@ -436,7 +451,17 @@ class Flow:
         return resolved(argument, self._cell, self._n, self._flat, path)
 
     def rates(self, path: str | Line) -> np.ndarray:
-        """(P,) array: how the flat parameters change per unit of a path, as for :meth:`along`."""
+        """(P,) array: how the flat parameters change per unit of a path, as for :meth:`along`.
+
+        Parameters
+        ----------
+        path : str or Line
+            As for :meth:`along`.
+
+        Returns
+        -------
+        (P,) array
+        """
         path = self.along(path)
         return path.direction if isinstance(path, Line) else np.eye(1, self._flat.size, self._place(path))[0]
 
@@ -471,6 +496,21 @@ class Flow:
 
     def replace(self, path: str | Line, value: float) -> Flow:
         """A Flow that differs in one entry, or along a line; ``path`` as for :meth:`along`, ``value`` a finite number.
+
+        Parameters
+        ----------
+        path : str or Line
+            As for :meth:`along`.
+        value : float, a finite number
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        TypeError, ValueError
+            no such entry, a line that does not pass here, a value that is not a finite number
 
         Examples
         --------
@@ -878,6 +918,11 @@ class GRUFlow(Flow):
     ------
     TypeError, ValueError
         nothing given, shapes that do not fit together, values that are not finite
+
+    See Also
+    --------
+    gating_theory.flow.Flow : Flows of any cell.
+    gating_theory.flow.topology_catalogue : Two-unit ones of all known kinds.
 
     Examples
     --------

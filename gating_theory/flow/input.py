@@ -125,6 +125,11 @@ class Piecewise:
     TypeError, ValueError
         shapes that do not fit together, times that do not increase or lie beyond the period
 
+    See Also
+    --------
+    gating_theory.flow.Periodic : Sines and cosines.
+    gating_theory.flow.Noise : A random input.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -156,7 +161,17 @@ class Piecewise:
                 raise ValueError(f"values must have one entry for each of the {times.size} times, got shape {part.shape}")
 
     def fitted(self, names: Sequence[str], n_units: int) -> Piecewise:
-        """The same with ``values`` as an (M, K, N) array, for these fields and so many units."""
+        """The same with ``values`` as an (M, K, N) array, for these fields and so many units.
+
+        Parameters
+        ----------
+        names : sequence of str, the fields in their order
+        n_units : int
+
+        Returns
+        -------
+        Piecewise
+        """
         return replace(self, values=field_values("values", self.values, names, n_units, ("M",)))
 
     def __call__(self, time: npt.ArrayLike) -> np.ndarray:
@@ -172,7 +187,16 @@ class Piecewise:
         return np.stack(lines, axis=-1).reshape(*time.shape, *values.shape[1:])
 
     def stretches(self, start: float, stop: float) -> Iterator[tuple[float, float, Drive]]:
-        """(begin, end, Drive) of its smooth stretches in [start, stop], in order."""
+        """(begin, end, Drive) of its smooth stretches in [start, stop], in order.
+
+        Parameters
+        ----------
+        start, stop : float, times
+
+        Returns
+        -------
+        iterator of (float, float, Drive)
+        """
         ends = np.append(self._changes(start, stop), stop)
         for a, b in zip(np.append(start, ends[:-1]).tolist(), ends.tolist()):
             middle = self(0.5 * (a + b))
@@ -215,6 +239,11 @@ class Periodic:
     TypeError, ValueError
         shapes that do not fit together, nothing given
 
+    See Also
+    --------
+    gating_theory.flow.Piecewise : Pulses and ramps.
+    gating_theory.flow.Noise : A random input.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -237,7 +266,17 @@ class Periodic:
                 object.__setattr__(self, name, _kept(name, getattr(self, name)))
 
     def fitted(self, names: Sequence[str], n_units: int) -> Periodic:
-        """The same with arrays (K, N), (H, K, N), (H, K, N), for these fields and so many units."""
+        """The same with arrays (K, N), (H, K, N), (H, K, N), for these fields and so many units.
+
+        Parameters
+        ----------
+        names : sequence of str, the fields in their order
+        n_units : int
+
+        Returns
+        -------
+        Periodic
+        """
         shape = (len(names), n_units)
         given: dict[str, Any] = {
             name: np.zeros((0, *shape) if lead else shape)
@@ -258,7 +297,16 @@ class Periodic:
         return np.array(np.broadcast_to(total, (*time.shape, *total.shape[-2:])))
 
     def stretches(self, start: float, stop: float) -> Iterator[tuple[float, float, Drive]]:
-        """(begin, end, Drive) of its smooth stretches in [start, stop]: one."""
+        """(begin, end, Drive) of its smooth stretches in [start, stop]: one.
+
+        Parameters
+        ----------
+        start, stop : float, times
+
+        Returns
+        -------
+        iterator of (float, float, Drive)
+        """
         n, size = max(len(self.cosines), len(self.sines)), self.mean.size
         waves = np.zeros((n, 2, size))
         waves[: len(self.cosines), 0] = self.cosines.reshape(-1, size)
@@ -292,6 +340,11 @@ class Noise:
     TypeError, ValueError
         wrong shapes, negative standard deviations
 
+    See Also
+    --------
+    gating_theory.flow.Piecewise : One course of it.
+    gating_theory.flow.Periodic : Sines and cosines.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -320,7 +373,17 @@ class Noise:
         return None
 
     def fitted(self, names: Sequence[str], n_units: int) -> Noise:
-        """The same with ``std`` and ``mean`` as (K, N) arrays, for these fields and so many units."""
+        """The same with ``std`` and ``mean`` as (K, N) arrays, for these fields and so many units.
+
+        Parameters
+        ----------
+        names : sequence of str, the fields in their order
+        n_units : int
+
+        Returns
+        -------
+        Noise
+        """
         std = field_values("std", self.std, names, n_units)
         mean = np.zeros(std.shape) if self.mean is None else field_values("mean", self.mean, names, n_units)
         return replace(self, std=std, mean=mean)

@@ -41,6 +41,10 @@ class Line:
     direction : (P,) array
         How they change; 0 elsewhere.
 
+    See Also
+    --------
+    gating_theory.flow.Flow.along : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -70,6 +74,14 @@ class Line:
     def value(self, flat: np.ndarray) -> float:
         """The value at which the line passes parameters ``flat`` (P,); ValueError where they do not lie on it.
 
+        Parameters
+        ----------
+        flat : (P,) array, as ``Flow.flat``
+
+        Returns
+        -------
+        float
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -88,6 +100,15 @@ class Line:
 
     def moved(self, flat: np.ndarray, value: float) -> np.ndarray:
         """``flat`` (P,) with the parameters on the line at this value.
+
+        Parameters
+        ----------
+        flat : (P,) array, as ``Flow.flat``
+        value : float
+
+        Returns
+        -------
+        (P,) array
 
         Examples
         --------

@@ -111,6 +111,10 @@ class Contents:
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
     hint : str, what the source holds instead where there are no modules
 
+    See Also
+    --------
+    gating_theory.read : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -57,6 +57,11 @@ class Initialisation:
         Both bias vectors have numbers uniform within ``vanishing`` / sqrt N added, as PyTorch's layers: theory is of many units
         and knows nothing of them.
 
+    See Also
+    --------
+    gating_theory.compare_initialisations : Its theory beside that of others.
+    gating_theory.interop.torch.init_ : Writes it into a module.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -86,6 +86,12 @@ def read(
     MemoryError
         the arrays claim more than there is memory for
 
+    See Also
+    --------
+    gating_theory.interop.torch.read : Modules and files of PyTorch alone, without the list.
+    gating_theory.diagnose : What such a layer does to memory and gradients.
+    gating_theory.fixed_point_analysis : Its attractors and saddles.
+
     Examples
     --------
     >>> import gating_theory as gt

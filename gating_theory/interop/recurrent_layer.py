@@ -45,6 +45,10 @@ class RecurrentLayer:
     tensors : dict, as in RecurrentWeights
     name : str
 
+    See Also
+    --------
+    gating_theory.interop.torch.read : Makes one, by its ``layer``.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -110,7 +114,16 @@ class RecurrentLayer:
         return np.moveaxis(input, 0, -1), np.moveaxis(parameters, 0, -1)
 
     def with_network(self, network: Network) -> RecurrentLayer:
-        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
+        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay.
+
+        Parameters
+        ----------
+        network : Network, of the same cell and size
+
+        Returns
+        -------
+        RecurrentLayer
+        """
         layout, n = layout_of(self.kind), self.network.n_units
         if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
             raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {shown(network)}")
@@ -254,6 +267,10 @@ class Recording:
     states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
     lengths : (B,) array of int, steps of each sequence
 
+    See Also
+    --------
+    gating_theory.interop.torch.RecurrentLayer : Makes one, by its ``record``.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -334,7 +351,17 @@ class Recording:
         return bool((self.inputs == self.inputs[0])[self.running].all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
-        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
+        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network".
+
+        Parameters
+        ----------
+        times, sequences : sequences of int >= 0, of one length
+            As for :meth:`at`.
+
+        Returns
+        -------
+        Sites
+        """
         net, states = self.at(times, sequences)
         return replace(net.sites(states), source="recorded network")
 

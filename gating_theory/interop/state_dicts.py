@@ -55,6 +55,10 @@ class TorchWeights(RecurrentWeights):
     embeddings : dict
         {name: (V, I)} of tables in the source that make vectors of the size that the module takes.
 
+    See Also
+    --------
+    gating_theory.interop.torch.read : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -82,6 +82,11 @@ def read(
     MemoryError
         the tensors claim more than there is memory for
 
+    See Also
+    --------
+    gating_theory.read : Files of other libraries too, and a list of what they hold.
+    gating_theory.interop.torch.from_module : One layer as a Network, at once.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -129,6 +134,11 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
     TypeError, ValueError
         as :func:`read`
 
+    See Also
+    --------
+    gating_theory.interop.torch.read : All layers, and inputs.
+    gating_theory.interop.torch.init_ : The way back.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -169,6 +179,11 @@ def from_state_dict(
     ------
     TypeError, ValueError, FileNotFoundError
         as :func:`read`
+
+    See Also
+    --------
+    gating_theory.interop.torch.from_module : The same of a module.
+    gating_theory.interop.torch.read : All layers, and inputs.
 
     Examples
     --------

@@ -60,6 +60,12 @@ def init_(
     TypeError, ValueError
         Another kind of module, a design of another cell, biases to write in a module without; nothing is written then.
 
+    See Also
+    --------
+    gating_theory.design : Makes an initialisation.
+    gating_theory.compare_initialisations : Theory of several.
+    gating_theory.interop.torch.from_module : Reads a module.
+
     Examples
     --------
     >>> import gating_theory as gt

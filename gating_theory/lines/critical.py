@@ -164,6 +164,12 @@ def critical(
     ConvergenceError
         networks that contradict one another
 
+    See Also
+    --------
+    gating_theory.onset : Where the zero state loses its stability.
+    gating_theory.fold : Where solutions are born at finite amplitude.
+    gating_theory.critical_line : The same in a plane of two paths.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -123,6 +123,12 @@ def critical_line(
     ConvergenceError
         no curve next to ``start``
 
+    See Also
+    --------
+    gating_theory.critical : Along one path.
+    gating_theory.phase_diagram : Quantities on a grid.
+    gating_theory.plotting.plot_phase_diagram : Draws lines, alone or over a diagram.
+
     Notes
     -----
     Errors: of each point what the errors of the quantity make of its place (1e-12 of onsets, 1e-11 of folds, 1e-9 of edges of

@@ -176,6 +176,10 @@ class CriticalLine:
         Its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the quantity is not defined
         anywhere), or "incomplete" (a curve was lost, or has not points enough for ``tol``), which is not ok.
 
+    See Also
+    --------
+    gating_theory.critical_line : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -235,6 +239,14 @@ class CriticalLine:
     def at(self, x: float) -> np.ndarray:
         """All y at which the line has this x, ascending; none where it has not; as accurate as ``error`` says across the line.
 
+        Parameters
+        ----------
+        x : float, a value of the first path
+
+        Returns
+        -------
+        (m,) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -247,7 +259,16 @@ class CriticalLine:
         return self._where(0, real("x", x))
 
     def at_y(self, y: float) -> np.ndarray:
-        """All x at which the line has this y, ascending, as :meth:`at`."""
+        """All x at which the line has this y, ascending, as :meth:`at`.
+
+        Parameters
+        ----------
+        y : float, a value of the second path
+
+        Returns
+        -------
+        (m,) array
+        """
         return self._where(1, real("y", y))
 
     @property

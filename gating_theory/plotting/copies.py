@@ -40,6 +40,10 @@ def plot_correlation_transient(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.correlation_transient : Makes what is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -76,6 +80,10 @@ def plot_pair(pair: PairState, message: str | None = None, *, ax: Axes | None = 
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.dmft : Makes what is drawn, with ``replicas=2``.
 
     Notes
     -----

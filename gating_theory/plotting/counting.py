@@ -43,6 +43,11 @@ def plot_complexity(
     TypeError, ValueError
         not a Dataset, no complexity in it, other than one or two axes, counts of values that are not there
 
+    See Also
+    --------
+    gating_theory.complexity : What is drawn.
+    gating_theory.phase_diagram : Makes the data.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -53,6 +53,10 @@ def plot_eigenvalues_along(
     TypeError, ValueError
         neither a run nor eigenvalues, steps that are not there, another number of Axes
 
+    See Also
+    --------
+    gating_theory.plotting.animate_eigenvalues : The same as a film.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,6 +113,10 @@ def animate_eigenvalues(
     ------
     TypeError, ValueError
         neither a run nor eigenvalues, steps that are not there
+
+    See Also
+    --------
+    gating_theory.plotting.plot_eigenvalues_along : Some steps beside each other.
 
     Examples
     --------

@@ -45,6 +45,10 @@ def plot_lyapunov_spectrum(result: LyapunovSpectrum | Mapping[str, LyapunovSpect
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.lyapunov_spectrum : Makes what is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -111,6 +115,10 @@ def plot_finite_time_exponents(
     ------
     TypeError, ValueError
         another result, no such exponent, one that is -inf
+
+    See Also
+    --------
+    gating_theory.finite_time_exponents : Makes what is drawn.
 
     Examples
     --------

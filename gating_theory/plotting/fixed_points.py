@@ -61,6 +61,10 @@ def plot_fixed_points(
     TypeError, ValueError
         another result, nothing to draw, trajectories of another shape, no ``held`` where there are several
 
+    See Also
+    --------
+    gating_theory.fixed_point_analysis : Makes what is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt

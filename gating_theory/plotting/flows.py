@@ -68,6 +68,11 @@ def separatrices(
     TypeError, ValueError, CapabilityError
         arguments that are not allowed, dim other than 2
 
+    See Also
+    --------
+    gating_theory.flow.plot_portrait : Draws them.
+    gating_theory.flow.basins : What lies between.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -156,6 +161,11 @@ def plot_portrait(
     ------
     TypeError, ValueError, CapabilityError
         arguments that are not allowed, dim other than 1 or 2
+
+    See Also
+    --------
+    gating_theory.flow.plot_basins : Basins of the same plane.
+    gating_theory.flow.separatrices : The manifolds as curves.
 
     Examples
     --------
@@ -302,6 +312,10 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         White: undecided.
 
+    See Also
+    --------
+    gating_theory.flow.basins : Makes what is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -343,6 +357,10 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     ------
     TypeError, ValueError
         another object, unknown coordinate
+
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Makes what is drawn.
 
     Examples
     --------
@@ -404,6 +422,11 @@ def plot_bifurcations(
     ------
     TypeError, ValueError
         no branches, different parameters, unknown coordinate
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Makes branches of fixed points.
+    gating_theory.flow.continue_cycle : Makes branches of cycles.
 
     Examples
     --------

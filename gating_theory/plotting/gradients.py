@@ -59,6 +59,10 @@ def plot_singular_values(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.Spectrum.singular_values : Makes what is drawn.
+
     Notes
     -----
     Areas are fractions of all singular values. An atom at zero has no area: the legend names its weight. Where the density
@@ -133,6 +137,10 @@ def plot_pseudospectrum(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.Spectrum.pseudospectrum : Makes what is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -179,6 +187,11 @@ def plot_gradient_growth(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.gradient_growth : Makes what is drawn.
+    gating_theory.plotting.plot_gradients_by_lag : Of a given network.
 
     Examples
     --------
@@ -227,6 +240,11 @@ def plot_gradients_by_lag(
     ------
     TypeError, ValueError
         another result, a diagnosis without gradients
+
+    See Also
+    --------
+    gating_theory.diagnose : Makes what is drawn.
+    gating_theory.plotting.plot_gradient_growth : Of theory alone.
 
     Examples
     --------

@@ -72,6 +72,11 @@ def plot_modes(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.learned_modes : Makes what is drawn.
+    gating_theory.plotting.plot_mode_shares : What modes consist of.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -165,6 +170,11 @@ def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: 
     ------
     TypeError, ValueError
         another result, no such state, no mode is listed at this state
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes what is drawn.
+    gating_theory.plotting.plot_modes : Where modes lie.
 
     Examples
     --------

@@ -55,6 +55,10 @@ def plot_autocorrelation(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.dmft : Makes what is drawn.
+
     Notes
     -----
     Lags go to eight correlation times of the slowest state, or to the end of the window where correlations do not decay. A dashed

@@ -98,6 +98,11 @@ def plot_phase_diagram(
         Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit or is of
         another cell.
 
+    See Also
+    --------
+    gating_theory.phase_diagram : Makes the data.
+    gating_theory.critical_line : Makes lines.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -236,6 +241,10 @@ def draw_count(
     Returns
     -------
     The mesh, and the counts as ticks for a colour bar
+
+    See Also
+    --------
+    gating_theory.plotting.plot_phase_diagram : Draws it with axes and lines.
 
     Examples
     --------

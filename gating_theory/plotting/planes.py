@@ -58,6 +58,11 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     TypeError
         another type
 
+    See Also
+    --------
+    gating_theory.flow.topology_map : Makes what is drawn.
+    gating_theory.flow.plot_curves : Curves over it.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -135,6 +140,11 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve | CycleCurve, legend
     ------
     TypeError, ValueError
         no curves, different planes
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes curves.
+    gating_theory.flow.plot_topology_map : A background for them.
 
     Examples
     --------

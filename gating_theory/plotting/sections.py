@@ -43,6 +43,11 @@ def plot_section(
     TypeError, ValueError
         arguments that are not allowed, crossings of a line without ``returns``
 
+    See Also
+    --------
+    gating_theory.flow.poincare_section : Makes what is drawn.
+    gating_theory.flow.section_diagram : Makes diagrams.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -77,6 +77,11 @@ def plot_spectrum(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.plotting.plot_density : The density inside.
+    gating_theory.Spectrum : What is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -155,6 +160,11 @@ def plot_density(
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.plotting.plot_spectrum : The boundary alone, over eigenvalues.
+    gating_theory.Spectrum : What is drawn.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -215,6 +225,10 @@ def plot_timescales(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.Spectrum.slow_fraction : What is drawn.
 
     Examples
     --------

@@ -34,6 +34,11 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
 
+    See Also
+    --------
+    gating_theory.diagnose : Makes what is drawn.
+    gating_theory.plotting.plot_modes : State by state.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -65,6 +70,10 @@ def plot_design(
     Returns
     -------
     matplotlib Axes
+
+    See Also
+    --------
+    gating_theory.design : Makes what is drawn.
 
     Examples
     --------

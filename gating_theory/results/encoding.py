@@ -120,6 +120,10 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
         A kind that is no name; when an object is saved, a class that is neither a dataclass nor a NamedTuple, if ``fields`` are not
         given. (The decorators may stand in either order.)
 
+    See Also
+    --------
+    gating_theory.save : Writes objects of such a class.
+
     Examples
     --------
     >>> from dataclasses import dataclass

@@ -66,6 +66,11 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
     OSError
         the file cannot be written, or is none (a device); what was there before is still there
 
+    See Also
+    --------
+    gating_theory.load : Reads it back.
+    gating_theory.result : Makes a class of yours one that can be saved.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -123,6 +128,10 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
         not a file written by save, or damaged, or of another cell; names the path
     MemoryError
         the file holds, or claims to hold, more than there is memory for
+
+    See Also
+    --------
+    gating_theory.save : Writes results.
 
     Examples
     --------

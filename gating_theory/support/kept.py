@@ -53,6 +53,10 @@ def kernel_directory() -> Path:
         user's directory for such files: ``~/.cache`` or XDG_CACHE_HOME (Linux), ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%``
         (Windows).
 
+    See Also
+    --------
+    gating_theory.flow.clear_kernels : Empties it.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -159,6 +163,10 @@ def clear_kernels() -> int:
     Returns
     -------
     int, the number of files removed
+
+    See Also
+    --------
+    gating_theory.flow.kernel_directory : Where it is.
 
     Examples
     --------

@@ -142,6 +142,13 @@ def phase_diagram(
     CapabilityError
         The cell has no bounded mean field.
 
+    See Also
+    --------
+    gating_theory.register_quantity : Adds a quantity of your own.
+    gating_theory.critical_line : Lines that are followed, not sampled.
+    gating_theory.plotting.plot_phase_diagram : Draws what comes out.
+    gating_theory.save : Writes it as netCDF.
+
     Examples
     --------
     >>> import gating_theory as gt

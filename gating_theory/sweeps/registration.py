@@ -47,6 +47,11 @@ def register_quantity(
     TypeError, ValueError
         No callable; a name that is none, or taken; an unknown source or option.
 
+    See Also
+    --------
+    gating_theory.phase_diagram : Computes it on grids.
+    gating_theory.critical : Finds where it has a value.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -55,6 +55,10 @@ class HeldFixedPoints:
         The point at which each run came to rest, -1 where it still moves: one run for each input sequence, on from its last state
         with the input held; without inputs runs from random states.
 
+    See Also
+    --------
+    gating_theory.fixed_point_analysis : Makes one for each input held.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -179,6 +183,10 @@ class FixedPointAnalysis:
         many sequences as two million numbers hold, at least one. Empty without inputs.
     status : Status
         Code "ok" or, with ``ok`` False, "missing": at some input held a degree proves that fixed points are missing.
+
+    See Also
+    --------
+    gating_theory.fixed_point_analysis : Makes one.
 
     Examples
     --------

@@ -46,6 +46,10 @@ class InitialisationRow:
         Lambda = T d radius / d gain of the candidate, at the gain where the radius is 1: gradients through T steps change by the
         factor exp(2 Lambda da) where that gain changes by da.
 
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes a table of rows.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -117,6 +121,11 @@ class InitialisationTable:
     Attributes
     ----------
     rows : tuple of InitialisationRow
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Makes one.
+    gating_theory.defaults : That of the libraries.
 
     Examples
     --------
@@ -194,6 +203,11 @@ def compare_initialisations(
         other things than initialisations, two of one name, n_steps out of range
     CapabilityError
         an ensemble without a zero state, or without a single candidate
+
+    See Also
+    --------
+    gating_theory.defaults : The table of the libraries.
+    gating_theory.design : Finds an initialisation instead of judging one.
 
     Examples
     --------

@@ -36,6 +36,10 @@ def defaults(n_steps: int = 100) -> InitialisationTable:
     TypeError, ValueError
         n_steps out of range
 
+    See Also
+    --------
+    gating_theory.compare_initialisations : The same for initialisations of your own.
+
     Examples
     --------
     >>> import gating_theory as gt

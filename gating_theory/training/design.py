@@ -63,6 +63,10 @@ class Design:
     size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     promise : Promise or None, what gradients do, of designs made with ``memory``
 
+    See Also
+    --------
+    gating_theory.design : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -210,6 +214,12 @@ def design(
         single gate that sets its leak.
     ConvergenceError
         no state could be evaluated at any value of the unknowns
+
+    See Also
+    --------
+    gating_theory.compare_initialisations : Theory of given initialisations.
+    gating_theory.interop.torch.init_ : Writes a design into a module.
+    gating_theory.plotting.plot_design : The timescales it achieves.
 
     Examples
     --------

@@ -114,6 +114,13 @@ def diagnose(
     ConvergenceError
         the state runs away (ReLU)
 
+    See Also
+    --------
+    gating_theory.read : Files of other libraries.
+    gating_theory.fixed_point_analysis : Attractors and saddles of the same network.
+    gating_theory.learned_modes : The part that tells learned modes.
+    gating_theory.plotting.plot_diagnosis : Its eigenvalues.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -104,6 +104,12 @@ class Diagnosis:
     sites : Sites, of all states looked at, with the gains and laws of the random part
     shortest : int or None, length of the shortest input sequence; None in results of versions that had one length only
 
+    See Also
+    --------
+    gating_theory.diagnose : Makes one.
+    gating_theory.plotting.plot_diagnosis : Its eigenvalues.
+    gating_theory.plotting.plot_gradients_by_lag : Its gradients.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -121,6 +121,12 @@ def fixed_point_analysis(
     CapabilityError
         as for ``Network.find_fixed_points``
 
+    See Also
+    --------
+    gating_theory.diagnose : Timescales and gradients of the same network.
+    gating_theory.count_fixed_points : All fixed points of small networks.
+    gating_theory.plotting.plot_fixed_points : Draws them in two principal components.
+
     Notes
     -----
     Newton's method takes of the order of N^3 operations a step, eigenvalues of the order of (d N)^3 a point. Not finding a saddle

@@ -47,6 +47,12 @@ def chrono(cell: Cell, longest: float, gain: float | None = None) -> Initialisat
     CapabilityError
         no zero state, no single gate that sets the leak
 
+    See Also
+    --------
+    gating_theory.gilboa : Gates that are open for long.
+    gating_theory.design : Biases and gains for a memory of T steps.
+    gating_theory.compare_initialisations : Theory of several, side by side.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -92,6 +98,12 @@ def gilboa(cell: Cell, bias: float = 5.0, gain: float = 1e-5) -> Initialisation:
     CapabilityError
         no zero state, no single gate that sets the leak
 
+    See Also
+    --------
+    gating_theory.chrono : Biases that spread timescales.
+    gating_theory.design : The same idea with gains at the onset.
+    gating_theory.compare_initialisations : Theory of several, side by side.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -126,6 +138,12 @@ def orthogonal(cell: Cell, gain: float = 1.0, *, stacked: bool = False, bias: Ma
     ------
     TypeError, ValueError
         no cell, unknown fields, a gain out of range
+
+    See Also
+    --------
+    gating_theory.Haar : The law of its matrices.
+    gating_theory.HaarStack : The law with ``stacked``.
+    gating_theory.compare_initialisations : Theory of several, side by side.
 
     Examples
     --------

@@ -81,6 +81,12 @@ def learned_modes(net: Network, state: npt.ArrayLike, split: SplitWeights | None
     CapabilityError
         nothing is known of the spectrum of a matrix law
 
+    See Also
+    --------
+    gating_theory.split_weights : The split that it takes.
+    gating_theory.predicted_outliers : Theory of what learned directions give.
+    gating_theory.plotting.plot_modes : Eigenvalues by kinds.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -52,6 +52,10 @@ class Mode:
         {field: distance to the nearest eigenvalue left when the learned part of its matrix is removed, the sites held}, "all" for
         those of all fields; fields without learned directions are missing.
 
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -134,6 +138,11 @@ class Modes:
     status : Status
         Code "ok"; with ``ok`` False "hidden", or what the split says ("blurred", "unsplit"), where the matrices alone do not tell:
         pass the initial weights.
+
+    See Also
+    --------
+    gating_theory.learned_modes : Makes them.
+    gating_theory.plotting.plot_mode_shares : What the slowest consist of.
 
     Examples
     --------

@@ -51,12 +51,19 @@ class Case:
     TypeError, ValueError
         another source, another state; discs, timescales or places that are none
 
+    See Also
+    --------
+    gating_theory.validate : Takes it.
+
     Examples
     --------
     >>> import gating_theory as gt
-    >>> case = gt.Case("quiet", gt.Ensemble(gt.Vanilla, gain=0.5), "zero", discs=((0, 0.25),), lambdas=(1.0,))
-    >>> gt.validate(case, n_units=50, n_networks=2).cases
-    ('quiet',)
+    >>> slow = gt.Ensemble(gt.GRU, gain=2.0, bias={"z": 3})
+    >>> case = gt.Case("slow units", slow, "zero", discs=((0.9, 0.1),), taus=(50.0,))
+    >>> case.state, case.taus
+    ('zero', (50.0,))
+
+    ``gt.validate(case)`` then samples networks of 800 units at their zero state and compares them with theory.
     """
 
     name: str

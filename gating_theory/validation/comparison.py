@@ -100,6 +100,11 @@ def validate(
     ConvergenceError
         likewise
 
+    See Also
+    --------
+    gating_theory.Case : A state with places of its own.
+    gating_theory.Validation : The table that comes out.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -48,6 +48,10 @@ class Validation:
     level : float, the probability below which a row disagrees
     seed : the seed, or None
 
+    See Also
+    --------
+    gating_theory.validate : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -96,6 +100,14 @@ class Validation:
 
     def spectrum(self, case: str) -> Spectrum | None:
         """The Spectrum of a case's infinite network; None in one that was loaded or pickled, which holds its boundary only.
+
+        Parameters
+        ----------
+        case : str, one of ``cases``
+
+        Returns
+        -------
+        Spectrum or None
 
         Raises
         ------

@@ -70,6 +70,11 @@ class Bifurcation:
         Estimated error of ``value``: rounding errors through the equations of the point; of cycles the change on a finer
         mesh. nan where none was estimated.
 
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds those of fixed points.
+    gating_theory.flow.continue_cycle : Finds those of cycles.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -100,7 +105,16 @@ class Bifurcation:
             require_fixed(self.flow, self.state)
 
     def same_as(self, other: Bifurcation) -> bool:
-        """Whether both are one bifurcation of a fixed point, found from two sides."""
+        """Whether both are one bifurcation of a fixed point, found from two sides.
+
+        Parameters
+        ----------
+        other : Bifurcation
+
+        Returns
+        -------
+        bool
+        """
         instance("other", other, Bifurcation)
         near = abs(self.value - other.value) < _SAME_VALUE and np.abs(self.state - other.state).max() < _SAME_STATE
         return self.kind == other.kind and bool(near)

@@ -57,6 +57,10 @@ class Codim2Point:
         "second_lyapunov" (negative: the outer cycle is stable) and "frequency"; fold_hopf, hopf_hopf: frequencies. Else none.
     error : float, estimated, of the values
 
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Finds them on curves.
+
     Examples
     --------
     >>> import gating_theory as gt

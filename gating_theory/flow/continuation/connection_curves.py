@@ -53,6 +53,10 @@ class ConnectionCurve:
         "rest" (the orbit comes to rest at another fixed point on its way), "points" (``max_points``), "lost" (Newton's method
         fails). ok but for the last two.
 
+    See Also
+    --------
+    gating_theory.flow.continue_homoclinic : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -155,6 +159,11 @@ def continue_homoclinic(
         arguments that are not allowed
     ConvergenceError
         the start is not on a curve
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : An orbit to begin with.
+    gating_theory.flow.plot_curves : Draws curves.
 
     Examples
     --------

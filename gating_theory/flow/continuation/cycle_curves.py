@@ -52,6 +52,10 @@ class CycleCurve:
         saddle, where curves of folds end), "points" (``max_points``), "unlocated" (a cusp is passed and not found), "lost"
         (Newton's method fails). ok but for the last three.
 
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

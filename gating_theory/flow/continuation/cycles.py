@@ -72,6 +72,11 @@ class CycleBranch:
         "period" (longer than ``max_period`` without evidence for one of these; ``text`` says what is known), "points"
         (``max_points``), "lost" (``text`` says why). ok for all but the last two.
 
+    See Also
+    --------
+    gating_theory.flow.continue_cycle : Makes one.
+    gating_theory.flow.end_of_period : What it ends at.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -165,6 +170,12 @@ def continue_cycle(
         arguments that are not allowed
     ConvergenceError
         not even the first cycle converges
+
+    See Also
+    --------
+    gating_theory.flow.find_cycle : A cycle to begin with.
+    gating_theory.flow.end_of_period : What a branch ends at.
+    gating_theory.flow.plot_bifurcations : Draws branches.
 
     Examples
     --------

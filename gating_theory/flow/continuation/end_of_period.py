@@ -29,6 +29,11 @@ def end_of_period(branch: CycleBranch) -> InfinitePeriod:
     ValueError
         the period does not grow to the end of the branch
 
+    See Also
+    --------
+    gating_theory.flow.continue_cycle : Makes the branch.
+    gating_theory.flow.homoclinic : Locates the orbit by itself.
+
     Examples
     --------
     >>> import gating_theory as gt

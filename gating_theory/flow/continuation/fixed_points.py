@@ -75,6 +75,10 @@ class FixedPointBranch:
         closed on itself), "points" (``max_points``), "left" (the bounds were left, but no point was found on them), "lost"
         (Newton's method fails). ok for the first two.
 
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -178,6 +182,13 @@ def continue_fixed_point(
     ConvergenceError
         no fixed point near ``state``
 
+    See Also
+    --------
+    gating_theory.flow.other_branch : What crosses at a pitchfork.
+    gating_theory.flow.continue_bifurcation : Follows a bifurcation in two parameters.
+    gating_theory.flow.continue_cycle : Cycles from a Hopf point.
+    gating_theory.flow.plot_bifurcations : Draws branches.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -237,6 +248,10 @@ def other_branch(
         arguments that are not allowed, another kind of bifurcation
     ConvergenceError
         the other branch is not found
+
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds the points where branches cross.
 
     Examples
     --------

@@ -74,6 +74,10 @@ class InfinitePeriod:
         their law (too few of them close to it, or a ring of different saddles); "slow"; "unsettled", with the reason. ok but for
         the last.
 
+    See Also
+    --------
+    gating_theory.flow.end_of_period : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -51,6 +51,10 @@ def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) 
         Unknown kind, a state that is no fixed point, a critical eigenvalue that is a double one with a single eigenvector
         (Bogdanov-Takens); for "hopf" and "neimark_sacker" one without a pair of complex eigenvalues.
 
+    See Also
+    --------
+    gating_theory.flow.continue_fixed_point : Finds bifurcations, with their coefficients.
+
     Examples
     --------
     >>> import gating_theory as gt

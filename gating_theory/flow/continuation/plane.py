@@ -60,6 +60,10 @@ class BifurcationPlane:
     status : Status
         "complete": every bifurcation that was met lies on a curve, and every curve ends where it should; else "incomplete".
 
+    See Also
+    --------
+    gating_theory.flow.bifurcation_plane : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -145,6 +149,11 @@ def bifurcation_plane(
         arguments that are not allowed
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Follows one curve.
+    gating_theory.flow.topology_map : What lies between curves.
 
     Examples
     --------

@@ -60,6 +60,10 @@ class BifurcationCurve:
         end), "resonance_1_1", "resonance_1_2" (where Neimark-Sacker curves end), "points" (``max_points``), "unlocated" (a test
         function changes its sign, but where is not found), "lost" (Newton's method fails). ok but for the last three.
 
+    See Also
+    --------
+    gating_theory.flow.continue_bifurcation : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -177,6 +181,11 @@ def continue_bifurcation(
         symmetry, or the branch that is crossed.
     ConvergenceError
         the start is not on a curve of this kind
+
+    See Also
+    --------
+    gating_theory.flow.bifurcation_plane : Finds and follows all of them.
+    gating_theory.flow.plot_curves : Draws curves.
 
     Notes
     -----

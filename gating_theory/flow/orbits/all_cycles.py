@@ -46,6 +46,11 @@ def cycles(
     TypeError, ValueError
         arguments that are not allowed
 
+    See Also
+    --------
+    gating_theory.flow.find_cycle : The one that a trajectory comes to.
+    gating_theory.flow.continue_cycle : Follows one along a parameter.
+
     Examples
     --------
     >>> import gating_theory as gt

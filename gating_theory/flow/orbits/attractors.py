@@ -58,6 +58,10 @@ class Attractors:
         "reached" (every start reached an attractor, or lies on an unstable point), "undecided" (some did not), "missed" (all did,
         but a trajectory from beside an unstable fixed point did not). ok for the first.
 
+    See Also
+    --------
+    gating_theory.flow.attractors : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -177,6 +181,12 @@ def attractors(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.basins : Basins on a grid.
+    gating_theory.flow.attractors_along : Along a parameter.
+    gating_theory.flow.map_attractors : Of the discrete network.
 
     Examples
     --------

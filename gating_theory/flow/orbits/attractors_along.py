@@ -56,6 +56,10 @@ class AttractorChange:
     shares : (m,) array
         Where the starts in the basin of one that vanished go, as parts of that basin; where those of one that appears come from.
 
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Lists them.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -111,6 +115,10 @@ class AttractorsAlong:
     changes : list of AttractorChange, in the order of the values
     status : Status
         "settled", or "undecided" where at some value not all trajectories were (not ok).
+
+    See Also
+    --------
+    gating_theory.flow.attractors_along : Makes one.
 
     Examples
     --------
@@ -227,6 +235,11 @@ def attractors_along(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.attractors : At one value.
+    gating_theory.flow.plot_attractors_along : Draws the shares.
 
     Examples
     --------

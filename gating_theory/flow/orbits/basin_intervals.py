@@ -29,6 +29,10 @@ class BasinIntervals:
     error : float
         Largest width of the enclosure of a source.
 
+    See Also
+    --------
+    gating_theory.flow.basin_intervals : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -78,6 +82,10 @@ def basin_intervals(flow: Flow, points: FlowFixedPoints | None = None) -> BasinI
         dim other than 1, and where ``Flow.fixed_points`` raises it
     ConvergenceError
         not all fixed points are found and typed: at a bifurcation
+
+    See Also
+    --------
+    gating_theory.flow.basins : In two dimensions.
 
     Examples
     --------

@@ -27,6 +27,10 @@ class Basins:
     label : (n, n) array of int, ``label[j, i]`` belongs to (x[i], y[j]); see Attractors
     attractors : Attractors
 
+    See Also
+    --------
+    gating_theory.flow.basins : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -72,6 +76,12 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
     ------
     TypeError, ValueError
         arguments that are not allowed, a flow of other than two dimensions
+
+    See Also
+    --------
+    gating_theory.flow.basin_intervals : In one dimension.
+    gating_theory.flow.plot_basins : Draws them.
+    gating_theory.flow.separatrices : The curves between them.
 
     Examples
     --------

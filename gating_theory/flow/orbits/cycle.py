@@ -74,6 +74,11 @@ class Cycle:
         "followed": the loop of a trajectory that contracts more than e^25 in a turn, where Newton's method failed: its period has
         the digits of the trajectory; not ok.
 
+    See Also
+    --------
+    gating_theory.flow.find_cycle : Makes one.
+    gating_theory.flow.cycles : Makes several.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -106,6 +111,14 @@ class Cycle:
 
     def states(self, n: int = 400) -> np.ndarray:
         """(n, dim) array, n states at equal times around the cycle, from ``point`` on.
+
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
 
         Examples
         --------
@@ -165,6 +178,14 @@ class Cycle:
     def distance(self, states: npt.ArrayLike) -> np.ndarray:
         """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...).
 
+        Parameters
+        ----------
+        states : (..., dim) array
+
+        Returns
+        -------
+        (...) array
+
         Examples
         --------
         >>> import gating_theory as gt
@@ -189,6 +210,14 @@ class Cycle:
 
     def same(self, other: Cycle) -> bool:
         """Whether another Cycle is this one, to 1e-4 of its extent.
+
+        Parameters
+        ----------
+        other : Cycle
+
+        Returns
+        -------
+        bool
 
         Examples
         --------
@@ -495,6 +524,11 @@ def find_cycle(
         arguments that are not allowed
     ConvergenceError
         no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
+
+    See Also
+    --------
+    gating_theory.flow.cycles : All that a set of starts finds.
+    gating_theory.flow.continue_cycle : Follows one along a parameter.
 
     Examples
     --------

@@ -42,6 +42,10 @@ class FlowAndMap:
     status : Status
         "same", or "different" where a fixed point is stable in one of the two only; ok always.
 
+    See Also
+    --------
+    gating_theory.flow.flow_and_map : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -123,6 +127,11 @@ def flow_and_map(
         arguments that are not allowed
     CapabilityError
         the flow's fixed points cannot be searched (more than 3 units)
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Of the flow.
+    gating_theory.flow.map_attractors : Of the map.
 
     Examples
     --------

@@ -51,6 +51,10 @@ class PeriodicResponse:
     status : Status
         "converged".
 
+    See Also
+    --------
+    gating_theory.flow.periodic_response : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -91,7 +95,16 @@ class PeriodicResponse:
         return int((np.abs(self.multipliers) > 1.0).sum())
 
     def states(self, n: int = 400) -> np.ndarray:
-        """(n, dim) array, n states at equal times from 0 on, over one ``period``."""
+        """(n, dim) array, n states at equal times from 0 on, over one ``period``.
+
+        Parameters
+        ----------
+        n : int >= 1
+
+        Returns
+        -------
+        (n, dim) array
+        """
         n = integer("n", n, low=1)
         require_memory(f"n = {n} states", 8.0 * 4 * n * self.flow.dim)
         times = np.linspace(0.0, self.period, n + 1)
@@ -145,6 +158,10 @@ def stroboscopic(flow: Flow, state: npt.ArrayLike, n_periods: int = 1, *, trajec
         arguments that are not allowed
     CapabilityError
         the input is not periodic
+
+    See Also
+    --------
+    gating_theory.flow.periodic_response : The response that repeats itself.
 
     Examples
     --------
@@ -240,6 +257,11 @@ def periodic_response(
         the input is not periodic
     ConvergenceError
         Newton's method does not converge, or not to ``tol``; a multiplier is 1
+
+    See Also
+    --------
+    gating_theory.flow.stroboscopic : States once a period, from any start.
+    gating_theory.flow.Periodic : A smooth periodic input.
 
     Examples
     --------

@@ -65,6 +65,10 @@ class Homoclinic:
     bisected : float
         The value by bisection on the fate of the one-dimensional manifold, an independent check; nan where it was not made.
 
+    See Also
+    --------
+    gating_theory.flow.homoclinic : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -201,6 +205,10 @@ class Heteroclinic:
     orbit : Orbit, on a finite time
     bisected : float
         The value by bisection on the fate of a one-dimensional manifold; nan where it was not made.
+
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Makes one.
 
     Examples
     --------
@@ -401,6 +409,11 @@ def homoclinic(
     ConvergenceError
         no such saddle there, its manifold does not come back, or no orbit connects it to itself
 
+    See Also
+    --------
+    gating_theory.flow.heteroclinic : Between two saddles.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -460,6 +473,11 @@ def heteroclinic(
         needs no parameter or more than one.
     ConvergenceError
         no fixed points there, the manifold does not come near, or no orbit connects them
+
+    See Also
+    --------
+    gating_theory.flow.homoclinic : From a saddle to itself.
+    gating_theory.flow.continue_homoclinic : Follows the orbit in two parameters.
 
     Examples
     --------

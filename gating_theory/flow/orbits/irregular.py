@@ -50,6 +50,11 @@ class Irregular:
     exponents : FlowExponents, per unit of time
     states : (n, dim) array, one trajectory on it
 
+    See Also
+    --------
+    gating_theory.flow.attractors : Finds them.
+    gating_theory.flow.chaotic_gru : A flow that has one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -77,14 +82,32 @@ class Irregular:
         return cKDTree(self.states)
 
     def holds(self, states: np.ndarray) -> np.ndarray:
-        """(...) array of bool, which states (..., dim) are within 3 % of its extent of the trajectory."""
+        """(...) array of bool, which states (..., dim) are within 3 % of its extent of the trajectory.
+
+        Parameters
+        ----------
+        states : (..., dim) array
+
+        Returns
+        -------
+        (...) array of bool
+        """
         states, dim = real_array("states", states, largest=1e100), self.states.shape[-1]
         if states.ndim == 0 or states.shape[-1] != dim:
             raise ValueError(f"states must have shape (..., {dim}), got {states.shape}")
         return self._tree.query(states)[0] < _NEAR * self.extent.max()
 
     def same(self, other: Irregular) -> bool:
-        """Whether another one is this one: nine in ten of the states of each are on the other."""
+        """Whether another one is this one: nine in ten of the states of each are on the other.
+
+        Parameters
+        ----------
+        other : Irregular
+
+        Returns
+        -------
+        bool
+        """
         instance("other", other, Irregular)
         return bool(min(self.holds(other.states).mean(), other.holds(self.states).mean()) > _SHARED)
 

@@ -78,6 +78,10 @@ class FlowExponents:
         in an exponent or in the range of a coordinate, or no exponent of the flow is 0, so that the trajectory is still on its way
         to rest or elsewhere; not ok.
 
+    See Also
+    --------
+    gating_theory.flow.lyapunov_spectrum : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -219,6 +223,11 @@ def lyapunov_spectrum(
         arguments that are not allowed
     ConvergenceError
         the trajectory runs away, or the steps become too small to go on; ``estimate`` is the last state
+
+    See Also
+    --------
+    gating_theory.lyapunov_spectrum : Takes networks too.
+    gating_theory.flow.poincare_section : What the attractor looks like.
 
     Examples
     --------

@@ -59,6 +59,10 @@ class MapAttractors:
         "reached" (every start reached an attractor), "unstable" (all but those that stay on an unstable orbit did), "unsettled"
         (some are not settled), "missed" (an orbit from beside an unstable fixed point is not settled). ok for the first two.
 
+    See Also
+    --------
+    gating_theory.flow.map_attractors : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -157,6 +161,11 @@ def map_attractors(
     ------
     TypeError, ValueError
         arguments that are not allowed
+
+    See Also
+    --------
+    gating_theory.flow.attractors : Of the flow.
+    gating_theory.flow.flow_and_map : Both, compared.
 
     Examples
     --------

@@ -93,6 +93,10 @@ class MapAttractor:
     states : (n, dim) array
         The orbit: one period, or 2000 states along it.
 
+    See Also
+    --------
+    gating_theory.flow.map_attractors : Makes them.
+
     Examples
     --------
     >>> import gating_theory as gt

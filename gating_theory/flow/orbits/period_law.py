@@ -55,6 +55,10 @@ class PeriodLaw:
     approach : (n,) array
         Smallest distance of each cycle from the saddle at its own parameter; decreasing.
 
+    See Also
+    --------
+    gating_theory.flow.Homoclinic.period_law : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt

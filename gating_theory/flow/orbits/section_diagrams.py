@@ -42,6 +42,10 @@ class SectionDiagram:
         "complete", "few" (fewer crossings than asked for at some values) or "unsettled" (exponents whose average has not settled);
         ok for the first.
 
+    See Also
+    --------
+    gating_theory.flow.section_diagram : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -154,6 +158,11 @@ def section_diagram(
         arguments that are not allowed
     ConvergenceError
         a trajectory runs away, or comes to rest before the first value has a crossing
+
+    See Also
+    --------
+    gating_theory.flow.poincare_section : At one value.
+    gating_theory.flow.plot_section : Draws it.
 
     Examples
     --------

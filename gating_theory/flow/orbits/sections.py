@@ -62,6 +62,10 @@ class PoincareSection:
     status : Status
         "complete" (as many as were asked for), or "few" (fewer by the longest time; not ok).
 
+    See Also
+    --------
+    gating_theory.flow.poincare_section : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -196,6 +200,11 @@ def poincare_section(
         arguments that are not allowed
     ConvergenceError
         the trajectory runs away, or its steps become too small to go on
+
+    See Also
+    --------
+    gating_theory.flow.section_diagram : Sections along a parameter.
+    gating_theory.flow.plot_section : Draws one.
 
     Examples
     --------

@@ -39,6 +39,10 @@ class SlowManifold:
         The slowest of the other rates, -max Re of the remaining eigenvalues: how fast states decay onto the curve.
     ends : (str, str), why it ends
 
+    See Also
+    --------
+    gating_theory.flow.slow_manifold : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -127,6 +131,10 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
         arguments out of range, a flow of one dimension
     ConvergenceError
         no slow curve at ``start``: no fixed point with a slow real direction, or ``|ds/dt|`` above the threshold
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : The points that it passes.
 
     Examples
     --------

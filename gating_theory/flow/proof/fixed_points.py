@@ -37,6 +37,11 @@ class Topology(NamedTuple):
     sources : int, points that repel in all directions
     saddles : int, the others
 
+    See Also
+    --------
+    gating_theory.flow.topology_map : The topology over a plane.
+    gating_theory.flow.search_topologies : Looks for others.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -79,6 +84,10 @@ class FlowFixedPoint:
     rotation : "real", "complex" or "undecided"
         Eigenvalues all real (a node) or with a complex pair (a focus); for dim > 3, where it is not proved, from ``eigenvalues``.
     eigenvalues : (dim,) complex array, of the flow's Jacobian at ``state``, in floating point
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : Makes them.
 
     Examples
     --------
@@ -142,6 +151,10 @@ class FlowFixedPoints:
     status : Status
         "complete"; else the first that holds of "contradiction" (an index does not fit its kind: a fault of the program), "stopped"
         (the budget of boxes ran out), "undecided" (boxes, kinds or indices). ok where the list is proved complete.
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : Makes them.
 
     Examples
     --------

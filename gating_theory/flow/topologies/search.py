@@ -74,6 +74,10 @@ class TopologySearch:
     status : Status
         "searched", the only code.
 
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -140,6 +144,11 @@ def search_topologies(
     ------
     TypeError, ValueError
         arguments out of range
+
+    See Also
+    --------
+    gating_theory.flow.topology_catalogue : What is known.
+    gating_theory.flow.simplify : Short weights for what is found.
 
     Examples
     --------
@@ -302,6 +311,10 @@ def simplify(flow: Flow) -> GRUFlow:
     TypeError, ValueError
         another cell or size, a flow whose fixed points are not all decided
 
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Finds flows to simplify.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -348,6 +361,10 @@ def topology_catalogue() -> dict[Topology, GRUFlow]:
     Returns
     -------
     {Topology: GRUFlow}, sorted by the number of fixed points
+
+    See Also
+    --------
+    gating_theory.flow.search_topologies : Looks for others.
 
     Examples
     --------

@@ -45,6 +45,10 @@ class TopologyCounts:
     status : Status
         "complete" or "incomplete"; ok where all counts are proved.
 
+    See Also
+    --------
+    gating_theory.flow.count_fixed_points : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -139,6 +143,11 @@ def count_fixed_points(
         wrong shapes, values that are not finite
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.Flow.fixed_points : The points of one flow.
+    gating_theory.count_fixed_points : Networks of an ensemble, by Newton's method.
 
     Examples
     --------

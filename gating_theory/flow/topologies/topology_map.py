@@ -55,6 +55,10 @@ class TopologyMap:
     status : Status
         "complete" (every topology is proved) or "incomplete".
 
+    See Also
+    --------
+    gating_theory.flow.topology_map : Makes one.
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -105,7 +109,16 @@ class TopologyMap:
         return {t: float(n) / self.label.size for t, n in zip(self.topologies, counts)}
 
     def at(self, x: float, y: float) -> Flow:
-        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number."""
+        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number.
+
+        Parameters
+        ----------
+        x, y : float, values of the two paths
+
+        Returns
+        -------
+        Flow
+        """
         x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
         return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
 
@@ -214,6 +227,11 @@ def topology_map(
         no such path, other than two, values that are not finite or do not ascend, paths that share a parameter
     CapabilityError
         as by ``Flow.fixed_points``
+
+    See Also
+    --------
+    gating_theory.flow.plot_topology_map : Draws it.
+    gating_theory.flow.bifurcation_plane : The curves between topologies.
 
     Examples
     --------
