@@ -47,8 +47,9 @@ __all__ = [
 _BOUNDARY, _TAUS = 160, np.geomspace(1.0, 1000.0, 13)
 #: A survival curve that follows a slider: tolerance of its sites, how many at most, tolerance of their masses (NUMERICS.md).
 _ROUGH_SITES, _MOST_SITES, _ROUGH = 1e-3, 1500, 1e-2
-#: Where the boundary off the real axis (radians) is nearer to 0 than the abscissa by this part, the radius is the abscissa.
-_OFF_AXIS, _NEARER = 0.01, 2e-3
+#: Where all points of the boundary at an angle above the first are nearer to 0 than the abscissa, by the second times its square
+#: or by the third, as parts, the radius is the abscissa.
+_OFF_AXIS, _FALLS, _NEARER = 0.01, 0.05, 2e-3
 #: Steps up to which growth follows a slider.
 _QUICK_STEPS = 200
 #: Pixels of a map of the density along each side.
@@ -197,9 +198,11 @@ def _state(view, number, abscissa, radius):
 def _radius(spectrum, boundary):
     """The spectral radius. To find it on rays takes long next to leaks, and is not needed where it is the abscissa."""
     curves = boundary.curves if isinstance(boundary, Boundary) else ()
-    off_axis = [np.abs(curve[np.abs(np.angle(curve)) > _OFF_AXIS]).max(initial=0.0) for curve in curves]
-    abscissa = spectrum.abscissa()
-    return abscissa if curves and max(off_axis) < (1.0 - _NEARER) * abscissa else spectrum.radius()
+    points = np.concatenate([*curves, np.zeros(0)])
+    angle, abscissa = np.abs(np.angle(points)), spectrum.abscissa()
+    allowed = abscissa * (1.0 - np.minimum(_FALLS * angle**2, _NEARER))
+    falls = points.size and (np.abs(points) < allowed)[angle > _OFF_AXIS].all()
+    return abscissa if falls else spectrum.radius()
 
 
 def _chosen(points, solution):
