@@ -119,7 +119,7 @@ class _FlowPage:
         add(self.layers)
         return [
             {"roots": "preset"},
-            {"title": "Candidate: weights U_h, biases b_h", "roots": f"{names['U_h']} {names['b_h']}"},
+            {"title": "Candidate: U_h, b_h", "roots": f"{names['U_h']} {names['b_h']}"},
             {"title": "Update gate: U_z, b_z", "roots": f"{names['U_z']} {names['b_z']}", "fold": folds["z"],
              "note": "Moves no fixed point; it can make a sink a source."},
             {"title": "Reset gate: U_r, b_r", "roots": f"{names['U_r']} {names['b_r']}", "fold": folds["r"]},
