@@ -199,6 +199,17 @@ class Modes:
         ----------
         kind : "bulk", "leak", "random" or "learned"
         slow : bool, only those that live longer than 10 steps
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+        >>> direction = np.ones(100) / 10
+        >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+        >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+        >>> modes.count("learned"), modes.count("bulk", slow=True)
+        (1.0, 0.0)
         """
         chosen = self.kinds == choice("kind", kind, KINDS)
         return float((chosen & self.slow if boolean("slow", slow) else chosen).sum(axis=1).mean())
@@ -220,6 +231,17 @@ class Modes:
         Parameters
         ----------
         kind : "bulk", "leak", "random" or "learned"
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+        >>> direction = np.ones(100) / 10
+        >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
+        >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+        >>> [mode.field for mode in modes.of_kind("learned")]
+        ['h']
         """
         choice("kind", kind, KINDS)
         return tuple(mode for mode in self.listed if mode.kind == kind)

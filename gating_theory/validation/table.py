@@ -113,6 +113,13 @@ class Validation:
         ------
         TypeError, ValueError
             no case of that name
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+        >>> round(result.spectrum("Vanilla zero state").radius(), 6)
+        0.5
         """
         return self._spectra.get(choice("case", case, self.cases))
 
@@ -176,6 +183,12 @@ class Validation:
         Returns
         -------
         matplotlib Axes
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+        >>> ax = result.plot()
         """
         from .pictures import draw_rows
 

@@ -118,6 +118,13 @@ class TopologyMap:
         Returns
         -------
         Flow
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]})
+        >>> plane.at(0.1, 1.0).fixed_points().topology.words
+        '2 sinks, 1 source'
         """
         x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
         return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
@@ -134,6 +141,14 @@ class TopologyMap:
         -------
         (m, 2) array of values of x and y
             Where more than two topologies lie between neighbours, the end of the first one.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]})
+        >>> plane.borders().round(3)
+        array([[-0.208,  1.   ],
+               [ 0.1  ,  0.865]])
         """
         width = real("width", width, low=1e-9, high=1.0)
         places = np.stack(np.meshgrid(self.x, self.y, indexing="ij"), axis=-1)
