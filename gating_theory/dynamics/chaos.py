@@ -70,6 +70,11 @@ def largest_exponent(
     TypeError, ValueError, MemoryError, ConvergenceError
         as simulate
 
+    See Also
+    --------
+    lyapunov_spectrum : many exponents of a network with matrices
+    dmft : the exponent by theory
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -169,6 +174,11 @@ def chaos_onset(
         no change of sign within the bounds or the default ones, or ends that stay undecided
     ConvergenceError
         a state or exponent was not finite
+
+    See Also
+    --------
+    chaos_line : the same of infinite networks, by theory
+    largest_exponent : the exponent that changes its sign
 
     Examples
     --------

@@ -223,6 +223,12 @@ def steady_state(
     TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError
         as simulate
 
+    See Also
+    --------
+    simulate : the run itself
+    dmft : the same state by theory
+    fixed_points : states at rest
+
     Examples
     --------
     >>> import gating_theory as gt

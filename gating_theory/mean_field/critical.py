@@ -75,6 +75,14 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    fold : where fixed points of finite amplitude appear
+    tricritical : where the onset becomes discontinuous
+    chaos_line : where chaos begins
+    critical : the value at which any quantity has a given value
+    critical_line : onsets, folds and others in a plane
+
     Examples
     --------
     A reset gate that is half open doubles the gain that the zero state bears; a positive bias opens it, and the zero state
@@ -221,6 +229,13 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    onset : where the zero state loses stability
+    tricritical : where folds and onsets meet
+    complexity_onset : where networks have exponentially many fixed points
+    critical_line : folds in a plane
+
     Examples
     --------
     Between the fold and the onset the zero state is stable, and other fixed points exist beside it:
@@ -354,6 +369,11 @@ def tricritical(
         no such paths, two that set the same hyperparameter, bounds that are none
     CapabilityError
         no zero state or no closed-form site fixed point
+
+    See Also
+    --------
+    onset, fold : the two transitions that meet there
+    chaos_tricritical : the same of chaos
 
     Examples
     --------

@@ -92,6 +92,11 @@ def memory_onset(
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    onset : where the random part loses stability
+    LowRank : the part of the matrices that makes the memory
+
     Examples
     --------
     A pair of fixed points that remember a pattern appears in a GRU where the overlap reaches 1 / sigma(b_r):

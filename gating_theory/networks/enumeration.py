@@ -299,6 +299,11 @@ def count_fixed_points(
     TypeError, ValueError
         Naming the argument, its value and what is allowed.
 
+    See Also
+    --------
+    Network.find_fixed_points : a search in one network
+    kac_rice : the mean number by theory
+
     Notes
     -----
     Never a proof that all were found: a pair that no curve and no start has come to, with indices +1 and -1, changes neither the

@@ -286,6 +286,10 @@ def split_weights(net: Network, initial: Network | npt.ArrayLike | None = None) 
     TypeError, ValueError
         not a Network, a batch of networks, a single unit, an initial one of another cell or size
 
+    See Also
+    --------
+    predicted_outliers : eigenvalues that the learned part makes
+
     Examples
     --------
     >>> import numpy as np
