@@ -29,6 +29,21 @@ BUILTIN = (
     "KCSFast",
 )
 
+#: The gain of the candidate at which the zero state loses stability where the other gains are 1 and there are no biases.
+_ONSETS = {
+    "Vanilla": ("gain.h", 1.0),
+    "GRU": ("gain.h", 2.0),
+    "GRUResetAfter": ("gain.h", 2.0),
+    "MGU": ("gain.h", 2.0),
+    "LiGRU": ("gain.h", 1.4142),
+    "LiGRUTanh": ("gain.h", 1.0),
+    "LSTM": ("gain.g", 2.0),
+    "CoupledLSTM": ("gain.g", 2.0),
+    "JANET": ("gain.g", 1.0),
+    "KCS": ("gain.h", 2.0),
+    "KCSFast": ("gain.h", 2.0),
+}
+
 #: What a cell is without its symbols.
 _OUTLINE = ("state_names", "field_names", "parameter_names", "message_names", "message_of", "has_closed_form")
 #: What its definition holds beside.
@@ -61,6 +76,18 @@ class Outlined(Cell):
 
 class Builtin(Outlined):
     """A cell that is known by its name, also to other processes: workers share the compiled functions of their own process."""
+
+    @property
+    def _examples(self) -> str:  # type: ignore[override]
+        """A section in the ``__doc__`` of the cell: its names, and the onset that its equations have."""
+        lines = ["", "", "Examples", "--------", ">>> import gating_theory as gt", f">>> gt.{self.name}.field_names"]
+        lines.append(repr(self.field_names))
+        if self.name in _ONSETS:
+            path, value = _ONSETS[self.name]
+            lines += [f">>> round(float(gt.onset(gt.Ensemble(gt.{self.name}), {path!r})), 4)", str(value)]
+        else:
+            lines += [f">>> gt.{self.name}.parameter_names", repr(self.parameter_names)]
+        return "\n".join(lines)
 
     @property
     def in_words(self) -> str:  # type: ignore[override]

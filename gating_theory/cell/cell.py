@@ -46,7 +46,7 @@ class _Equations:
         self.written = written
 
     def __get__(self, cell, owner):
-        return self.written if cell is None else str(cell)
+        return self.written if cell is None else f"{cell}{cell._examples}"
 
 
 @cell_class
@@ -82,14 +82,16 @@ class Cell:
     parameters : sequence of Symbols, optional
         Site parameters (peephole weights, a second bias): constants of a unit with a mean and a spread in the Ensemble.
 
-    The extension contract is just this list: all expressions real, differentiable where used, elementwise. Mean-field
-    calculators further need messages that stay bounded.
-
     Raises
     ------
     TypeError, ValueError
         For anything that is not a symbol or expression, unequal lengths, names used twice, unknown symbols, a message that
         looks ahead to a field computed later, and (on first use) a fixed point that is none.
+
+    Notes
+    -----
+    The extension contract is just the list of parameters: all expressions real, differentiable where used, elementwise. Mean-field
+    calculators further need messages that stay bounded.
 
     Examples
     --------
@@ -368,6 +370,9 @@ class Cell:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.__doc__ = _Equations(cls.__doc__)  # type: ignore[assignment]
+
+    #: What stands below the equations in the ``__doc__`` of a built-in cell.
+    _examples = ""
 
     def __str__(self) -> str:
         from .symbolic import to_text

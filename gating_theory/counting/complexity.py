@@ -210,8 +210,8 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be
     missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, else "incomplete".
 
-    "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
-    growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
+    "mean_field": lim ``(1/N) log|det(1 - W U)|`` at the mean-field fixed points of [T5], the largest of them: a lower bound,
+    not the growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
 
     Matrices have iid entries or are independent orthogonal ones (``matrices="orthogonal"``), with which networks of the same gains
     have more fixed points [T10]: beyond the onset of a vanilla network the rates are (16/81) eps^3 and eps^2 / 6. Both were held
@@ -231,8 +231,9 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
 
     Returns
     -------
-    Complexity. Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle
-    is negative, zero within its error, or there is none. The zero state itself is never counted.
+    Complexity
+        Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle is
+        negative, zero within its error, or there is none. The zero state itself is never counted.
 
     Raises
     ------

@@ -73,12 +73,13 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
 
     Returns
     -------
-    Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
-    more fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there).
-    ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of
-    sign nearest to the present value (the lowest where the path does not pass through the ensemble): where the mean-field fixed
-    point becomes unstable if the rate grows from zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero
-    smoothly somewhere else). The same search is the second try where that from the zero state fails.
+    Critical
+        Accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and more
+        fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there). ``moments``
+        are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of sign
+        nearest to the present value (the lowest where the path does not pass through the ensemble): where the mean-field fixed
+        point becomes unstable if the rate grows from zero there, which is checked, else by bisection (to 1e-4 if the rate reaches
+        zero smoothly somewhere else). The same search is the second try where that from the zero state fails.
 
     Raises
     ------

@@ -139,7 +139,7 @@ def chaos_onset(
         onset of instability of the zero state (two below and above, for a bias) where that depends on the parameter; otherwise, or
         if the sign does not change between these, the first change on a lattice of values (gains and spreads 0 to 64, biases -8 to
         8). An end at which a network stays undecided is moved outwards, and where that does not help the next network is asked.
-    n_units : int >= 10, n_steps : int >= 20
+    n_units, n_steps : int >= 10, int >= 20
         Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
     n_networks : int >= 1
         With one network the error leaves out how networks scatter.

@@ -48,7 +48,7 @@ class Simulation:
     n_units, n_steps : int
     state : (d, N) array at time T
     moments : (T, n) array
-        Second moments |m|^2 / N of the distinct messages at times 0 .. T - 1, in the order of ``cell.message_names``.
+        Second moments ``|m|^2 / N`` of the distinct messages at times 0 .. T - 1, in the order of ``cell.message_names``.
     correlations : dict
         {message name: (T, T) array} of two-time second moments m(t) . m(t') / N. NaN for a message that no matrix listens to.
     state_moments : (T + 1, d) array, E s^2 of the state variables

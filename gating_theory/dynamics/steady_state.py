@@ -124,8 +124,9 @@ class SteadyState:
 
         Returns
         -------
-        dict with "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000:
-        two percent), the last from all.
+        dict
+            "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000: two
+            percent), the last from all.
 
         Raises
         ------

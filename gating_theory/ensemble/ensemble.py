@@ -66,7 +66,7 @@ class Ensemble:
     --------
     >>> import gating_theory as gt
     >>> gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}, bias={"z": 0.5})
-    Ensemble(GRU, gain={'z': 2.0, 'r': 3.0, 'h': 6.0}, bias={'z': 0.5, 'r': 0.0, 'h': 0.0})
+    Ensemble(GRU, gain={'z': 2, 'r': 3, 'h': 6}, bias={'z': 0.5, 'r': 0, 'h': 0})
     """
 
     def __init__(

@@ -25,7 +25,7 @@ class WithSingularValues(MatrixLaw):
     """U = a O Sigma O' with Haar orthogonal O and O' and given singular values Sigma [T10].
 
     The directions of a trained matrix may mean something, its singular values alone say what a spectrum would be if they did not:
-    ``gt.WithSingularValues(np.linalg.svd(U, compute_uv=False))``, with the gain a = |U|_F / sqrt(N). With a parameter y > 0
+    ``gt.WithSingularValues(np.linalg.svd(U, compute_uv=False))``, with the gain ``a = |U|_F / sqrt(N)``. With a parameter y > 0::
 
         A(s) / a^2 = s / (y (1 - s)^2),    s = E[y sigma^2 / (1 + y sigma^2)],
 

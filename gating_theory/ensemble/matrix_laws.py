@@ -91,7 +91,7 @@ class MatrixLaw(ABC):
     together : bool
         Whether the matrices of a network's fields of this law are drawn together, and so depend on one another.
     isometric : bool
-        Whether |U m| = a |m| holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
+        Whether ``|U m| = a |m|`` holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
         together [T10].
     acting : type or None
         Of the matrices of one message that act without being formed, where those of different messages are independent.
@@ -217,7 +217,7 @@ class MatrixLaw(ABC):
         return np.inf
 
     def mean_log(self, count: int = 1) -> float:
-        """(1/N) log|det U / a| [T10]: the potential in holes. -inf unless said; only laws of finite ``inverse_square`` are asked.
+        """``(1/N) log|det U / a|`` [T10], the potential in holes. -inf unless said; asked of laws with finite ``inverse_square``.
 
         Parameters
         ----------
@@ -280,8 +280,9 @@ class MatrixLaw(ABC):
 
         Returns
         -------
-        for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
-        ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
+        list
+            For each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
+            ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``.
         """
         return [self._acting(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
@@ -325,7 +326,7 @@ class IID(MatrixLaw):
         return rng.standard_normal((count, n, n))
 
     def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
-        """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
+        """``U = U0 - (U0 m - x) m^T / |m|^2``, in place [T4]. Arguments as in MatrixLaw.condition."""
         for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
 

@@ -95,7 +95,7 @@ class Haar(_Truncated):
         return np.sqrt(n) * np.array([_isometry(n, n, rng) for _ in range(count)]).reshape(count, n, n)
 
     def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """sqrt(n) |m_b| / |x_b|: lengths are kept. Arguments as in MatrixLaw.image_scales."""
+        """``sqrt(n) |m_b| / |x_b|``: lengths are kept. Arguments as in MatrixLaw.image_scales."""
         return np.sqrt(messages.shape[1]) * np.linalg.norm(messages, axis=1) / np.linalg.norm(images, axis=1)
 
     def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:

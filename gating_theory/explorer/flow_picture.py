@@ -25,11 +25,11 @@ _CURVES = {
     "field": ("#9aa7b1", "solid", 1.0),
     "first": (BLUE, "solid", 1.6),
     "second": (ORANGE, "solid", 1.6),
+    "trajectories": (BLACK, "solid", 1.6),
     "stable": (PURPLE, "dotted", 1.8),
     "unstable": (PURPLE, "solid", 1.3),
     "attracting": (GREEN, "solid", 3.0),
     "repelling": (VERMILLION, "dashed", 2.5),
-    "trajectories": (BLACK, "solid", 1.6),
 }
 
 #: A little beyond the square in which states are.
@@ -79,7 +79,9 @@ class FlowPicture:
         names: dict[str, Any] = {"name": "portrait", "x_axis_label": "h\u2081", "y_axis_label": "h\u2082"}
         self.figure = figure(tools="", toolbar_location=None, sizing_mode="stretch_width", min_width=240, **square, **names)
         self.figure.grid.visible = False
-        self.curves, self.marks, self.renderers = {}, {}, {}
+        self.curves: dict[str, Any] = {}
+        self.marks: dict[str, Any] = {}
+        self.renderers: dict[str, Any] = {}
         for name, (colour, dash, width) in _CURVES.items():
             self.curves[name] = ColumnDataSource({"xs": [], "ys": []})
             self.renderers[name] = self.figure.multi_line(
@@ -95,7 +97,9 @@ class FlowPicture:
         )
         for kind, (marker, face) in _POINTS.items():
             self.marks[kind] = ColumnDataSource({"x": [], "y": [], "label": [], "eigenvalues": []})
-            edge = {"line_color": face, "line_width": 3.5} if kind == "saddle" else {"line_color": BLACK, "line_width": 1.5}
+            edge: dict[str, Any] = (
+                {"line_color": face, "line_width": 3.5} if kind == "saddle" else {"line_color": BLACK, "line_width": 1.5}
+            )
             self.renderers[kind] = self.figure.scatter(
                 "x", "y", source=self.marks[kind], marker=marker, size=11, fill_color=face, name=kind, **edge
             )

@@ -70,10 +70,11 @@ def network_page(document: Any, background: Background) -> None:
     page = _NetworkPage(document, background)
     document.title = "gating_theory explorer"
     document.template = frame("/", _CONTROLS, _PICTURES)
-    for model in page.roots():
-        document.add_root(model)
     document.on_session_destroyed(lambda context: page.close())
     page.begin()
+    with document.models.freeze():  # models are gone through once, not for every root
+        for model in page.roots():
+            document.add_root(model)
 
 
 class _NetworkPage:
@@ -151,11 +152,11 @@ class _NetworkPage:
     def _rested(self):
         self._timer = None
         view = self._view
-        self._ask("slow", "timescales", numbers.timescales, view)
-        if view.density:
-            self._ask("slow", "density", numbers.density, view)
         if view.network:
             self._ask("slow", "network", numbers.network, view)
+        if view.density:
+            self._ask("slow", "density", numbers.density, view)
+        self._ask("slow", "timescales", numbers.timescales, view)
         if self._plane is None:
             self._plane = self._plane_of(view)
             self._line_notes, self._plane_done = {}, False
@@ -168,6 +169,9 @@ class _NetworkPage:
 
     def _ask(self, lane, key, task, view):
         about = self._plane_of(view) if lane == "lines" else view
+        if lane == "slow":
+            self._text.pending.append(key)
+            self._show_numbers()
         tell = partial(self._told, lane, key, about)
         self._background[lane].ask((self._session, key), task, view, tell=tell)
 
@@ -182,6 +186,9 @@ class _NetworkPage:
         now = self._plane_of(self._view) if lane == "lines" else self._view
         if about != now or not self._open:
             return
+        if answer.code != "piece" and key in self._text.pending:
+            self._text.pending.remove(key)
+            self._show_numbers()
         if answer.code == "piece":
             self._show(lane, answer.value)
         elif answer.code == "crashed" or answer.code == "failed" and "State" not in self._missing:
@@ -206,6 +213,9 @@ class _NetworkPage:
             self.pictures.plane.stale(False, name)
             self._say_lines()
         self._text.add(piece)
+        self._show_numbers()
+
+    def _show_numbers(self):
         self.numbers.text = self._text.html()
 
     def _say(self):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..plotting.style import BLUE, ORANGE
 from .flow_picture import FlowPicture
-from .static_data import CURVES, FLOW, KINDS, REACH, SPECTRA, TAUS, UNIT, Grid
+from .static_data import CURVES, FLOW, KINDS, REACH, SPECTRA, TAUS, UNIT
 
 __all__ = ["SCRIPTS", "copy_scripts", "flow_page", "spectrum_page"]
 
@@ -60,6 +60,7 @@ spectrum.slow_fraction([10, 100])</pre>`
 """
 
 _FLOW = """
+const words = topology.data.words[at]
 const points = Object.fromEntries(marks.map((source, kind) => [kind, {x: [], y: []}]))
 const {row, kind, x, y} = states.data
 row.forEach((r, i) => { if (r == at) { points[kind[i]].x.push(x[i]); points[kind[i]].y.push(y[i]) } })
@@ -70,12 +71,12 @@ all.row.forEach((r, i) => { if (r == at) {
   found += `<tr><td>${all.stable[i] ? "stable" : "unstable"} cycle</td>`
     + `<td>period <b class="period">${all.period[i].toPrecision(6)}</b></td>`
     + `<td>multiplier <b class="multiplier">${all.multiplier[i].toPrecision(4)}</b></td></tr>` } })
-text.text = `<p><b class="topology">${topology.data.words[at]}</b></p>`
+text.text = `<p><b class="topology">${words || "at a bifurcation: the kind of the fixed point is not decided"}</b></p>`
   + (found ? `<table>${found}</table>` : "<p>no limit cycle</p>")
 const [g, angle] = values_of
 const c = Number((g * Math.cos(angle * Math.PI / 180)).toFixed(6)), s = Number((g * Math.sin(angle * Math.PI / 180)).toFixed(6))
 code.text = `<pre class="python">flow = gt.flow.GRUFlow(U_h=[[${c}, ${-s || 0}], [${s}, ${c}]])
-flow.fixed_points().topology.words  # "${topology.data.words[at]}"
+flow.fixed_points().topology.words  # "${words}"
 gt.flow.cycles(flow)</pre>`
 """
 
@@ -92,6 +93,11 @@ _STYLE = """<style>
 .static-explorer > .wide { grid-column: 1 / -1 }
 .static-explorer > .legend { font-size: .85rem; color: #5b6b77 }
 </style>"""
+
+#: Arrow keys move sliders; sites take them for "next page".
+_KEYS = """<script>
+document.getElementById("static-{name}").addEventListener("keydown", (event) => event.stopPropagation())
+</script>"""
 
 
 def copy_scripts(folder: Path) -> None:
@@ -125,14 +131,20 @@ def spectrum_page(data: Path, scripts: str) -> str:
     titles = "gain of the candidate, a_h", "gain of the reset gate, a_r", "bias of the update gate, b_z"
     sliders = _sliders(SPECTRA, titles, (3.0, 2.0, 1.0))
     bare: dict[str, Any] = {"tools": "", "toolbar_location": None, "aspect_ratio": 1.0, **_WIDE}
-    plane = figure(x_range=(-1.05, 1.75), y_range=(-1.4, 1.4), x_axis_label="Re λ", y_axis_label="Im λ", title=_TITLES[0], **bare)
+    complex_plane: dict[str, Any] = {
+        "x_range": (-1.05, 1.75),
+        "y_range": (-1.4, 1.4),
+        "x_axis_label": "Re λ",
+        "y_axis_label": "Im λ",
+    }
+    plane = figure(title=_TITLES[0], **complex_plane, **bare)
     angle = np.linspace(0.0, 2.0 * np.pi, 181)
     plane.line(np.cos(angle), np.sin(angle), line_dash="dashed", line_color="#888888")
     boundary = ColumnDataSource({"xs": [], "ys": []})
     plane.multi_line("xs", "ys", source=boundary, line_color=BLUE, line_width=2.5)
     curve = ColumnDataSource({"x": [], "y": []})
-    steps: dict[str, Any] = {"x_axis_type": "log", "x_range": (1.0, 1000.0), "x_axis_label": "steps"}
-    survival = figure(y_range=(-0.02, 1.02), title=_TITLES[1], **steps, **bare)
+    steps: dict[str, Any] = {"x_axis_type": "log", "x_range": (1.0, 1000.0), "x_axis_label": "steps", "y_range": (-0.02, 1.02)}
+    survival = figure(title=_TITLES[1], **steps, **bare)
     survival.line("x", "y", source=curve, line_color=ORANGE, line_width=2.5)
     text, code = _text(), _text()
     arguments = {
@@ -175,7 +187,7 @@ def flow_page(data: Path, scripts: str) -> str:
 # --- parts
 
 
-def _sliders(grid: Grid, titles: tuple[str, ...], values: tuple[float, ...]) -> list[Any]:
+def _sliders(grid, titles, values):
     from bokeh.models import Slider
 
     return [
@@ -227,4 +239,4 @@ def _html(name, controls, others, code, scripts, note=""):
     cells = "".join(f"<div>{place}</div>" for place in places[:-1])
     sources = "".join(f'<script src="{scripts}/{file}"></script>' for file in SCRIPTS)
     whole = f'<div class="static-explorer" id="static-{name}">{cells}{note}<div class="wide">{places[-1]}</div></div>'
-    return f"{_STYLE}\n{sources}\n{whole}\n{script}\n"
+    return f"{_STYLE}\n{sources}\n{whole}\n{_KEYS.format(name=name)}\n{script}\n"

@@ -48,8 +48,8 @@ _ALLOWED = "a FixedPoint, a Spectrum, Sites with gains, a result with such sites
 class GradientGrowth:
     """The mean square of gradients through T steps of a random network [T9], made by :func:`gradient_growth`.
 
-    P is the product of the Jacobians of t steps, v an isotropic unit vector: E|P^T v|^2 is how much of a loss's gradient is left t
-    steps back. With all variables it is E|P v|^2 as well: forward and backward growth are the same number.
+    P is the product of the Jacobians of t steps, v an isotropic unit vector: ``E|P^T v|^2`` is how much of a loss's gradient is
+    left t steps back. With all variables it is ``E|P v|^2`` as well: forward and backward growth are the same number.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class GradientGrowth:
     state_names : tuple of str, of the blocks
     block : tuple of str, the variables that the loss sees; all of them unless told
     log10_blocks : (T + 1, d, d) array
-        log10 of (1/N) |P_ab|_F^2, what variable a takes from variable b through t steps; -inf for nothing.
+        log10 of ``(1/N) |P_ab|_F^2``, what variable a takes from variable b through t steps; -inf for nothing.
     rate : float
         By what the mean square grows per step in the end: tied, the square of the spectral radius. The last 1e-6 of the leaks' law
         does not count. nan along a path, which has no end.
@@ -109,7 +109,7 @@ class GradientGrowth:
 
     @property
     def blocks(self) -> np.ndarray:
-        """(T + 1, d, d) of (1/N) |P_ab|_F^2: what variable a, at the end, takes from variable b; 0 or inf beyond floats."""
+        """(T + 1, d, d) of ``(1/N) |P_ab|_F^2``: what variable a, at the end, takes from variable b; 0 or inf beyond floats."""
         with np.errstate(over="ignore", under="ignore"):
             return 10.0**self.log10_blocks
 

@@ -77,7 +77,8 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
 
     Examples
     --------
-    A reset gate that is half open doubles the gain that the zero state bears; a positive bias opens it, and the zero state bears less:
+    A reset gate that is half open doubles the gain that the zero state bears; a positive bias opens it, and the zero state
+    bears less:
 
     >>> import gating_theory as gt
     >>> round(float(gt.onset(gt.Ensemble(gt.GRU), "gain.h")), 4)
@@ -197,14 +198,28 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
 
     Of several the one nearest to the present value, as for :func:`onset`.
 
-    Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field, or whose moments do not close
-    in one loop, and for cells without a closed form whose averages run over more than two fields. NoCriticalValue where there is
-    no fold within the bounds.
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, Direction or callable, a path as for :func:`onset`
+    bounds : (low, high), optional
+        Default as for :func:`onset`.
 
     Returns
     -------
-    Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
-    G along the hyperparameter where that is more (``error`` says so)
+    Critical
+        With the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of G
+        along the hyperparameter where that is more (``error`` says so).
+
+    Raises
+    ------
+    CapabilityError
+        Cells without a bounded mean field, or whose moments do not close in one loop; cells without a closed form whose averages
+        run over more than two fields.
+    NoCriticalValue
+        no fold within the bounds
+    TypeError, ValueError
+        no such path, bounds that are none
 
     Examples
     --------

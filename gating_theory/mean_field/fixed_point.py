@@ -34,7 +34,7 @@ class FixedPoint:
     moments : dict
         Second moment of each distinct message, keyed by its name ("h", "r*h", ...).
     residual : float
-        Largest |R(q) - q| relative to q.
+        Largest ``|R(q) - q|`` relative to q.
     error : float
         Relative error of the moments, measured: the difference of two quadratures and what is left of R(q) - q, times what it is
         amplified by close to a fold or an onset. 0 where there is nothing to integrate.

@@ -37,7 +37,7 @@ class LowRankFixedPoint(FixedPoint):
     moments : dict
         Second moment of each distinct message, keyed by its name.
     residual : float
-        Largest |F(kappa, q) - (kappa, q)|, relative: of overlaps to the largest of them, in units of their possible sizes.
+        Largest ``|F(kappa, q) - (kappa, q)|``, relative: of overlaps to the largest of them, in units of their possible sizes.
     error : float
         Relative error of overlaps and moments, measured: the difference of two quadratures and what is left of F(u) - u, times what
         it is amplified by.

@@ -52,7 +52,7 @@ class FixedPointCounts:
     n_missing : (n_networks,) array
         Chao's estimate f1^2 / (2 f2) of the number of fixed points not found, from the numbers f1, f2 of those reached once and
         twice (pairs +-x where the network is odd). A lower bound in expectation; 0 where the
-        stopping rule was met with ``min_hits`` of 3 or more. Not below |``complete_degree`` - ``degree``|: each point changes the
+        stopping rule was met with ``min_hits`` of 3 or more. Not below ``|complete_degree - degree|``: each point changes the
         degree by 1 at most, so that many are missing for certain.
     hits : (n_networks,) array of int, how often the fixed point (or pair) hardest to reach was reached
     degree : (n_networks,) array of int, sum over the fixed points of sign det(1 - J)
@@ -281,7 +281,7 @@ def count_fixed_points(
     scale : float > 0
         Size of the states, for starts and curves: 1 for the states of gated cells.
     tol : float in (0, 1e-6]
-        A point is fixed where max |s*(y(s)) - s| is below.
+        A point is fixed where ``max |s*(y(s)) - s|`` is below.
     merge : float > 0
         Points that differ by at most this in every component are one.
     points : bool

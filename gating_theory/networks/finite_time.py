@@ -1,7 +1,8 @@
 """Finite-time Lyapunov exponents of networks: how much the growth of perturbations differs from one stretch of time to the next.
 
-The walks are those of Lyapunov spectra [T5]. A window is a few of their intervals, so its exponents are means of log |R_jj| of a
-frame that has been carried from the start: of the directions that have grown most so far, not of the best ones of the window.
+The walks are those of Lyapunov spectra [T5]. A window is a few of their intervals, so its exponents are means of ``log |R_jj|``
+of a frame that has been carried from the start: of the directions that have grown most so far, not of the best ones of the
+window.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class FiniteTimeExponents:
 
         Returns
         -------
-        (k,) array, or (*shape of q, k)
+        (k,) array, or ``(*shape of q, k)``
         """
         levels = real_array("q", q)
         if (levels < 0.0).any() or (levels > 1.0).any():

@@ -59,19 +59,19 @@ class NetworkFixedPoints:
     Attributes
     ----------
     objective : str
-        "fixed": zeros and minima of equations that no gate can make small. "speed": minima of |s' - s| next to visited states; see
-        ``Network.find_fixed_points`` for the difference.
+        "fixed": zeros and minima of equations that no gate can make small. "speed": minima of ``|s' - s|`` next to visited
+        states; see ``Network.find_fixed_points`` for the difference.
     states : (n_points, d, N) array
     label : (n_points,) array of str
         "fixed": the largest gate-free residual is below ``tol``. "slow": a local minimum, that is not zero, of the Euclidean norm
         of the gate-free residual, with largest component below ``slow_tol``: a place where the gate-free map creeps. With the
-        objective "speed" a minimum of |s' - s| with largest component below ``slow_tol`` that is no fixed point: the network
+        objective "speed" a minimum of ``|s' - s|`` with largest component below ``slow_tol`` that is no fixed point: the network
         itself creeps.
     residual : (n_points,) array
-        max |s*(y(s)) - s| over sites and the state variables that messages listen to; free of the factor 1 - z of a step. Where a
-        cell has memories that messages do not listen to (LSTM) it is the largest component of (1 - F_s)^-1 (s' - s), in units of
-        the fields where a site's fixed state is steeper than 1 against them and in units of a memory where that is above 1; and
-        not below the last Newton step, which estimates the distance to the fixed point.
+        ``max |s*(y(s)) - s|`` over sites and the state variables that messages listen to; free of the factor 1 - z of a step.
+        Where a cell has memories that messages do not listen to (LSTM) it is the largest component of (1 - F_s)^-1 (s' - s), in
+        units of the fields where a site's fixed state is steeper than 1 against them and in units of a memory where that is
+        above 1; and not below the last Newton step, which estimates the distance to the fixed point.
     speed : (n_points,) array
         Euclidean norm of s' - s, of one step of the network, per step.
     hits : (n_points,) array of int
@@ -81,21 +81,21 @@ class NetworkFixedPoints:
     index : (n_points,) array of int
         Sign of det(1 - dPhi/dx), the index of the fixed point (0 for slow points and within rounding of a fold).
     spectral_radius : (n_points,) array or None
-        Largest |eigenvalue| of ``Network.jacobian`` at fixed points, with the objective "speed" also at slow ones, else nan there;
-        None without ``spectra``.
+        Largest modulus of an eigenvalue of ``Network.jacobian`` at fixed points, with the objective "speed" also at slow ones,
+        else nan there; None without ``spectra``.
     n_unstable : (n_points,) array of int or None
         Number of eigenvalues with modulus above 1 by more than rounding (shut gates leave many at 1), -1 where the radius is nan;
         None without ``spectra``.
     timescale : (n_points,) array or None
-        Steps in which the slowest mode grows or decays by e: the largest 1/|log |lambda|| of the eigenvalues of the same Jacobian
-        (not 1/speed, which depends on the units of the state); infinite for a modulus of 1, nan where the radius is.
+        Steps in which the slowest mode grows or decays by e: the largest ``1/|log |lambda||`` of the eigenvalues of the same
+        Jacobian (not 1/speed, which depends on the units of the state); infinite for a modulus of 1, nan where the radius is.
     n_starts, n_failed : int
         Starts in all, and those that ended at no point.
     n_missing : float
         Chao's lower-bound estimate of the number of fixed points not found, f1^2 / (2 f2) with f1, f2 the numbers of points reached
         once and twice; f1 (f1 - 1) / 2 where f2 = 0. In an odd network pairs +-s are what is counted. An estimate: it takes the
         starts for independent draws, and knows nothing of points that hardly any start converges to. Infinite where fewer than two
-        starts reached a fixed point, and with the objective "speed". Never below |``complete_degree`` - ``degree``|: each point
+        starts reached a fixed point, and with the objective "speed". Never below ``|complete_degree - degree|``: each point
         changes the degree by 1 at most, so that many are missing for certain.
     degree : int
         Sum of the indices of the fixed points.

@@ -63,18 +63,18 @@ class LyapunovSpectrum:
         sequences the larger of that and of the error by the scatter of their means. They know nothing of the spread between
         networks of one ensemble.
     block_logs : (n_steps / interval, k) array
-        log |R_jj| of every interval, dimensionless; columns in the order of ``exponents``, which are their means over ``interval``.
-        Of several sequences one stands after the other.
+        ``log |R_jj|`` of every interval, dimensionless; columns in the order of ``exponents``, which are their means over
+        ``interval``. Of several sequences one stands after the other.
     interval : int, steps between two re-orthonormalisations
     n_steps : int, steps averaged over, of all sequences together: those asked for, rounded up to whole intervals
     n_blocks : int, groups of intervals behind ``stderr``
     dimension : float
-        Kaplan-Yorke dimension j + (l_1 + .. + l_j) / |l_{j+1}|, j the last index with a sum that is not negative; d N where no
+        Kaplan-Yorke dimension ``j + (l_1 + .. + l_j) / |l_{j+1}|``, j the last index with a sum that is not negative; d N where no
         sum is. nan where k exponents do not reach it, as ``status`` then says.
     entropy : float, 1/step
         Sum of the positive exponents (an upper bound of the metric entropy; with too small a k only a part, as ``status`` says).
     sum_rule : (float, float) or None
-        Sum of all exponents, and the mean of log|det J| over the same steps by LU of the dense Jacobians, 1/step: equal to
+        Sum of all exponents, and the mean of ``log|det J|`` over the same steps by LU of the dense Jacobians, 1/step: equal to
         rounding. None unless k = d N. Per unit it is the potential at 0, ``Spectrum.potential(0)``, of the sites that are visited
         [T4, T10]: larger for orthogonal matrices than for iid ones of the same gain (by 1/2 for a vanilla network), though the
         largest exponent is the same.
@@ -93,7 +93,7 @@ class LyapunovSpectrum:
 
     Examples
     --------
-    All exponents of a chaotic network: their sum is that of log|det J|.
+    All exponents of a chaotic network: their sum is that of ``log|det J|``.
 
     >>> import gating_theory as gt
     >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=3), 50, rng=0)
@@ -232,7 +232,7 @@ def lyapunov_spectrum(
     A :class:`~gating_theory.flow.Flow` is taken too: see ``flow.lyapunov_spectrum``, whose arguments then hold.
 
     An orthonormal frame of k tangent vectors, random at first, is carried by the exact state-to-state Jacobian (d N x d N: for
-    the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields
+    the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of ``log |R_jj|``. Fields
     with an ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
 
     With ``inputs``, or of a recording, they are conditional exponents along these inputs: of nearby states that are shown the same.
@@ -403,7 +403,7 @@ def _largest_spread(logs):
 
 
 def kaplan_yorke(exponents: np.ndarray, size: int) -> tuple[float, bool]:
-    """Kaplan-Yorke dimension j + (l_1 + .. + l_j) / |l_{j+1}|, j the last index with a sum that is not negative [T5].
+    """Kaplan-Yorke dimension ``j + (l_1 + .. + l_j) / |l_{j+1}|``, j the last index with a sum that is not negative [T5].
 
     Parameters
     ----------

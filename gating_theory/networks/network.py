@@ -54,8 +54,8 @@ class Network:
     ----------
     ensemble : Ensemble or Cell
         An Ensemble is taken at its word: that the arrays are those of one of its networks, of its laws of matrices. With a bare
-        Cell the ensemble attached is that of the same second moments: gains |U_k|_F / sqrt(N), means and spreads of biases and site
-        parameters as found in the arrays. The law of its matrices is "unknown".
+        Cell the ensemble attached is that of the same second moments: gains ``|U_k|_F / sqrt(N)``, means and spreads of biases
+        and site parameters as found in the arrays. The law of its matrices is "unknown".
     matrices : (K, N, N) or (B, K, N, N) array
         U_k[i, j] weighs the message of unit j in field k of unit i.
     biases : (K, N) or (B, K, N) array
@@ -172,17 +172,17 @@ class Network:
         """A random network conditioned on having a given mean-field or typical fixed point, and that state [T4, T5, T7].
 
         Fields are drawn from their mean-field law, states solved for site by site, and each U_k conditioned on
-        U_k m_k = x_k, the part of the field that comes through it (iid normal: U = U0 - (U0 m - x) m^T / |m|^2; orthogonal ones,
-        and stacks of them, are reflected).
+        U_k m_k = x_k, the part of the field that comes through it (iid normal: ``U = U0 - (U0 m - x) m^T / |m|^2``; orthogonal
+        ones, and stacks of them, are reflected).
 
         The state is a fixed point to rounding, at any N. Of iid matrices nothing is rescaled: the x_k have the variance a_k^2 q_k
-        of the infinite network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order
-        N^{-1/2}. Matrices that keep lengths need |x_k| = a_k |m_k| exactly: all x_k are stretched by one factor each (one together,
-        in a stack of one message) until that holds. So a planted network is a typical one with moments that far from the limit, as
-        those of any sampled network are.
+        of the infinite network, while ``|m_k|^2 / N`` of the N sites drawn differs from q_k by its sampling error, of relative
+        order N^{-1/2}. Matrices that keep lengths need ``|x_k| = a_k |m_k|`` exactly: all x_k are stretched by one factor each
+        (one together, in a stack of one message) until that holds. So a planted network is a typical one with moments that far
+        from the limit, as those of any sampled network are.
 
         At a typical fixed point, of a :class:`Complexity`, sites follow its tilted law. That counts fixed points with the weight
-        |det(1 - J)|; here networks of the same sites all count alike, which changes averages by order 1/N.
+        ``|det(1 - J)|``; here networks of the same sites all count alike, which changes averages by order 1/N.
 
         Parameters
         ----------
@@ -729,16 +729,16 @@ class Network:
 
     @underflow_is_zero
     def log_det(self, lam: npt.ArrayLike, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray | float:
-        """(1/N) log|det(lambda - J)| at a state, by LU: the finite-N counterpart of ``Spectrum.potential``, per unit [T2, T4].
+        """``(1/N) log|det(lambda - J)|`` at a state, by LU: the finite-N counterpart of ``Spectrum.potential``, per unit [T2, T4].
 
         Parameters
         ----------
-        lam : complex number or array, a few values (for many, average log|lambda - eigenvalues|)
+        lam : complex number or array, a few values (for many, average ``log|lambda - eigenvalues|``)
         state, input : as in :meth:`fields`
 
         Returns
         -------
-        array of the shape of ``lam`` (a float for a number), with a batch (B, *shape of lam). -inf at an exact eigenvalue.
+        array of the shape of ``lam`` (a float for a number), with a batch ``(B, *shape of lam)``. -inf at an exact eigenvalue.
         """
         lam = complex_array("lam", lam)
         J = self.jacobian(state, input)
@@ -768,22 +768,23 @@ class Network:
     ) -> NetworkFixedPoints:
         """Fixed points of the network, by Newton's method from many starts [T2, T7]; never a proof that all were found.
 
-        The residual is s*(y(s)) - s, with s*(y) the fixed state of a site at given fields: a shut update gate cannot make it
-        small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h: N of them
-        for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the residual may rise,
-        which finds more than a descent does. Starts it leaves close to zero go down |r|^2 to the end, whatever ``slow_tol`` lets
-        be returned. Where a cell has memories that no message listens to, as the c of an LSTM, they are unknowns as well: behind
-        an open forget gate h is a step function of the fields and fixed points lie on the step, at moderate c. At first memories
-        with a leak above 0.1 are taken to be at rest, which is faster where sites are gentle; starts that fail are tried again
-        without. Where no start at all arrives, the fixed point of uncoupled units is followed while the matrices grow to full
-        strength; that path ends at a fixed point if states are bounded (it is given up after 2 ``n_steps`` tries of a step).
+        The residual is ``s*(y(s)) - s``, with ``s*(y)`` the fixed state of a site at given fields: a shut update gate cannot
+        make it small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h:
+        N of them for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the
+        residual may rise, which finds more than a descent does. Starts it leaves close to zero go down ``|r|^2`` to the end,
+        whatever ``slow_tol`` lets be returned. Where a cell has memories that no message listens to, as the c of an LSTM, they
+        are unknowns as well: behind an open forget gate h is a step function of the fields and fixed points lie on the step, at
+        moderate c. At first memories with a leak above 0.1 are taken to be at rest, which is faster where sites are gentle;
+        starts that fail are tried again without. Where no start at all arrives, the fixed point of uncoupled units is followed
+        while the matrices grow to full strength; that path ends at a fixed point if states are bounded (it is given up after 2
+        ``n_steps`` tries of a step).
 
         With ``objective="speed"`` the slow points of the map itself are returned, as fixed-point finders for trained networks
-        define them: minima of q = |F(s) - s|^2 / 2 reached by descent from states that the network visits, each with its speed and
-        with the time scale of the slowest eigenvalue of the Jacobian there. They differ from fixed points: shut gates make q small
-        where nothing is near to rest once a gate opens (there q is flat, too: any visited state counts as a minimum), and a
-        minimum above zero is a place that trajectories pass slowly and leave. A point found is called "fixed" only if the
-        gate-free residual vanishes too. Their number is not checked by a degree.
+        define them: minima of ``q = |F(s) - s|^2 / 2`` reached by descent from states that the network visits, each with its
+        speed and with the time scale of the slowest eigenvalue of the Jacobian there. They differ from fixed points: shut gates
+        make q small where nothing is near to rest once a gate opens (there q is flat, too: any visited state counts as a
+        minimum), and a minimum above zero is a place that trajectories pass slowly and leave. A point found is called "fixed"
+        only if the gate-free residual vanishes too. Their number is not checked by a degree.
 
         Parameters
         ----------
@@ -802,11 +803,11 @@ class Network:
         tol : float in (0, 1e-3]
             A point is fixed where ``residual`` (see :class:`NetworkFixedPoints`) is below.
         slow_tol : float >= 0
-            Local minima of |s*(y(s)) - s| (of |s' - s|) whose largest component is below are returned, labelled "slow". 0: none.
-            Descents above 0.1 are given up when they become slow, so that not all minima above are found.
+            Local minima of ``|s*(y(s)) - s|`` (of ``|s' - s|``) whose largest component is below are returned, labelled "slow".
+            0: none. Descents above 0.1 are given up when they become slow, so that not all minima above are found.
         merge : float > 0
             Points that differ by at most this in every component that messages listen to are one; slow ones, whose minima are
-            flat, by at most 1e-3 (memories m, for the objective "speed", on the scale m/(1 + |m|)).
+            flat, by at most 1e-3 (memories m, for the objective "speed", on the scale ``m/(1 + |m|)``).
         spectra : bool
             Eigenvalues at every fixed point, O((d N)^3) each.
         objective : "fixed" or "speed"
@@ -842,7 +843,7 @@ class Network:
     ) -> float:
         """Compare J v with sixth-order finite differences of :meth:`step` along random directions v; the largest relative error.
 
-        Relative to the largest entry of |J v| or 1. Rounding leaves about 1e-12; meaningless at kinks (ReLU).
+        Relative to the largest entry of ``|J v|`` or 1. Rounding leaves about 1e-12; meaningless at kinks (ReLU).
 
         Parameters
         ----------

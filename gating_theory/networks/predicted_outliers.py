@@ -156,7 +156,7 @@ def predicted_outliers(
     input : (K, N) array, or (T + 1, K, N), optional
         The input pattern, or that of each visited state and, the last, of ``state``. Default: the network's own.
     gain : float, mapping from field names or (K,) array, optional
-        Gains of the random part. Default: those of the SplitWeights, or |U_k - L_k|_F / sqrt(N).
+        Gains of the random part. Default: those of the SplitWeights, or ``|U_k - L_k|_F / sqrt(N)``.
     held : float in (0, 1]
         Visited messages count by those principal components that together hold this share of their second moment, and by the
         present one.

@@ -49,7 +49,7 @@ class SplitField:
         Of the random part: "iid", "orthogonal", "stack" (a block of one isometry of all fields), or the name of another law, whose
         singular values are not known here, so that nothing was split.
     gain : float, of the random part: a
-    frobenius_gain : float, |U|_F / sqrt(N) of the whole matrix
+    frobenius_gain : float, ``|U|_F / sqrt(N)`` of the whole matrix
     singular_values : (R,) array, of the directions that stand out, largest first: of U, or with a checkpoint of U - U_0
     strengths : (R,) array
         sigma, of the directions that were added to the random part: without a checkpoint smaller than the singular values of U,
@@ -87,7 +87,7 @@ class SplitField:
 
     @property
     def n_learned(self) -> int:
-        """R, how many directions stand out; with a checkpoint, how many hold 95 % of |U - U_0|^2."""
+        """R, how many directions stand out; with a checkpoint, how many hold 95 % of ``|U - U_0|^2``."""
         return len(self.strengths)
 
     @property

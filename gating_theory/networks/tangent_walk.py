@@ -183,7 +183,7 @@ class TangentWalk:
         return interval
 
     def measure(self, n_intervals: int, interval: int, full: bool = False) -> tuple[np.ndarray, float]:
-        """log |R_jj| of every interval (n_intervals, k); and, if the frame is full, the sum of log|det J| over the same steps.
+        """``log |R_jj|`` of every interval (n_intervals, k); and, if the frame is full, the sum of log|det J| over the same steps.
 
         Parameters
         ----------

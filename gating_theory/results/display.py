@@ -111,8 +111,10 @@ def in_html(report: str, picture: bytes | None = None) -> str:
     if picture is None:
         return f"<div>{parts}</div>"
     data = base64.b64encode(picture).decode("ascii")
-    image = f'<img width="{_WIDTH}" alt="" src="data:image/png;base64,{data}" style="margin: 0; align-self: flex-start"/>'
-    return f'<div style="display: flex; flex-wrap: wrap; gap: 1em"><div>{parts}</div>{image}</div>'
+    image = f'<img width="{_WIDTH}" alt="" src="data:image/png;base64,{data}" style="margin: 0; align-self: flex-end"/>'
+    # beside the report where there is room, else above it
+    text = f'<div style="align-self: flex-end">{parts}</div>'
+    return f'<div style="display: flex; flex-wrap: wrap-reverse; gap: 1em">{text}{image}</div>'
 
 
 def notebook_html(kind: str, result: object) -> str:
@@ -181,7 +183,7 @@ def _blocks(report: str) -> Iterator[tuple[str, list[list[str]]]]:
 def _rows(lines: list[str]) -> list[list[str]]:
     """The rows of a table that begins with the first line: a heading, and lines whose numbers end where its words do."""
     ends = [match.end() for match in _ENTRY.finditer(lines[0])]
-    if len(ends) < _COLUMNS:
+    if len(ends) < _COLUMNS or "=" in lines[0]:  # equations are no headings
         return []
     rows = list(takewhile(bool, (_cut(line, ends) for line in lines)))
     return rows if len(rows) >= _ROWS else []

@@ -57,12 +57,12 @@ class OutermostLaw:
     kind : str, "radius" or "abscissa"
     limit : float, what it is for N -> infinity (for the given sites, where these are given)
     layer : float
-        sqrt(kappa / N) / |grad tau|, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
+        ``sqrt(kappa / N) / |grad tau|``, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
     floor : (D,) array, of each draw the outermost leak of its sites: it belongs to the spectrum, no network is below
     low, high : (D,) arrays, where the table of each draw begins and ends
     actions : (D, P) array
-        -log P(no eigenvalue beyond | sites), at positions from ``low`` to ``high`` that are even in the logarithm of their distance
-        from ``floor``.
+        ``-log P(no eigenvalue beyond | sites)``, at positions from ``low`` to ``high`` that are even in the logarithm of their
+        distance from ``floor``.
 
     Examples
     --------
@@ -308,7 +308,7 @@ class FiniteSize:
 
     @underflow_is_zero
     def count(self, center: complex, radius: float, natural: bool = False) -> Expected:
-        """The number of eigenvalues in the open disc |lambda - center| < radius, of all d N [T12].
+        """The number of eigenvalues in the open disc ``|lambda - center| < radius``, of all d N [T12].
 
         Sites move it by order N^{1/2}, which is the larger effect from N of a few hundred on; eigenvalues repel, and matrices move
         it by order N^{1/4}. The mean is that of the limit, networks have up to one eigenvalue more on the real axis. Standard
@@ -338,7 +338,7 @@ class FiniteSize:
         return eigenvalues_in_disc(self.spectrum, self.n_units, at, reach, self._drawn, self._natural(natural))
 
     def slow_fraction(self, tau: float, natural: bool = False) -> Expected:
-        """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing [T6, T12]; see :meth:`count`.
+        """Fraction of modes with a timescale ``-1/log|lambda|`` of ``tau`` steps or more, or growing [T6, T12]; see :meth:`count`.
 
         Parameters
         ----------

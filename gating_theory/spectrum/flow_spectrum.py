@@ -28,6 +28,10 @@ class FlowSpectrum:
     The state has to be one of the flow: fixed points are the discrete network's, the sites of a moving state come from
     ``dmft(.., flow=True)``. At a state of ``cell.euler(step)`` rates are per step of that cell: divide them by the step.
 
+    Parameters
+    ----------
+    spectrum : Spectrum, by factors lambda per step
+
     Examples
     --------
     In continuous time a state is stable if all rates have negative real parts; the slowest decays as exp(growth_rate t):
@@ -95,7 +99,7 @@ class FlowSpectrum:
         return self.spectrum.potential(1.0 + complex_array("mu", mu))
 
     def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
-        """Fraction of the rates in the disc |mu - center| < radius, atoms included [T4].
+        """Fraction of the rates in the disc ``|mu - center| < radius``, atoms included [T4].
 
         Parameters
         ----------
@@ -105,5 +109,5 @@ class FlowSpectrum:
         return self.spectrum.mass(1.0 + complex_array("center", center), radius, tol)
 
     def outliers(self) -> np.ndarray:
-        """Rates of isolated eigenvalues, the largest |1 + mu| first [T4]."""
+        """Rates of isolated eigenvalues, the largest ``|1 + mu|`` first [T4]."""
         return self.spectrum.outliers() - 1.0

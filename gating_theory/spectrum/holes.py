@@ -94,7 +94,7 @@ class Hole:
         return self._ratios[center]
 
     def closed(self, negligible: float = 0.0) -> bool:
-        """Whether q_S vanishes whatever lambda at some sites: they are saturated, b E 1/|w|^2 is infinite, there is no hole.
+        """Whether q_S vanishes whatever lambda at some sites: they are saturated, b ``E 1/|w|^2`` is infinite, there is no hole.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class Holes(Sequence[Hole]):
 
     @classmethod
     def of(cls, sites: Sites, chosen: Sequence[tuple[int, ...]] | None = None) -> Holes:
-        """Of given sites: plain sums over them. Of sampled ones E 1/|w|^2 is heavy-tailed: a few sites decide where holes end.
+        """Of given sites: plain sums over them. Of sampled ones ``E 1/|w|^2`` is heavy-tailed: a few sites decide where holes end.
 
         Parameters
         ----------

@@ -128,9 +128,10 @@ def sparse_moments(fixed_point: FixedPoint) -> dict[str, float]:
 
 @underflow_is_zero
 def sparse_potential(spectrum: Spectrum, lam: npt.ArrayLike) -> float | np.ndarray:
-    """(1/N) log|det(lambda - J)| of a sparse network, to first order in 1/c: the potential of the Gaussian theory, corrected [T10].
+    """``(1/N) log|det(lambda - J)|`` of a sparse network, to first order in 1/c [T10].
 
-    Of ensembles in which one field alone has a matrix. At a FixedPoint sites are corrected, too; sites that were given, of a
+    The potential of the Gaussian theory, corrected. Of ensembles
+    in which one field alone has a matrix. At a FixedPoint sites are corrected, too; sites that were given, of a
     network, are what they are. At lambdas outside the support nothing but sites changes.
 
     Parameters
@@ -151,7 +152,7 @@ def sparse_potential(spectrum: Spectrum, lam: npt.ArrayLike) -> float | np.ndarr
 
     Examples
     --------
-    (|lambda|^2 - 1) / 2 is the potential within the disc of dense matrices; sparse ones have less:
+    ``(|lambda|^2 - 1) / 2`` is the potential within the disc of dense matrices; sparse ones have less:
 
     >>> import gating_theory as gt
     >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, matrices=gt.Sparse(50)))[0])

@@ -100,9 +100,6 @@ class Spectrum(Pseudospectra):
     assumed : bool
         Whether nothing is known of the matrices (given weights), so that iid ones are assumed; the text of the Spectrum says so.
 
-    In all methods ``lam`` stands for lambda, a finite complex number or an array of them of any shape; the result has the same
-    shape. See also ``Spectrum.from_sites``.
-
     Raises
     ------
     TypeError, ValueError
@@ -311,10 +308,10 @@ class Spectrum(Pseudospectra):
         the hole is all that is inside of it, and its edge is the outer one.
 
         At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs),
-        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that
-        in networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite
-        fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is
-        not proved.
+        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: ``E 1/|w|^2`` is heavy-tailed,
+        so that in networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A
+        finite fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases
+        and is not proved.
 
         Parameters
         ----------
@@ -364,17 +361,21 @@ class Spectrum(Pseudospectra):
 
         Returns
         -------
-        list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
-        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9, those of holes of invertible matrices T^S = 1 [T10]. Where
-        the spectrum is a line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than
-        1e-4 of the whole may be missed.
-        Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
-        whole (a bound on |lambda|) to either side, it is left out.
+        list of complex arrays
+            Each closed (last point equals the first), longest first; holes are curves of their own. Empty if there is no continuous
+            spectrum. Points satisfy T = 1 to 1e-9, those of holes of invertible matrices T^S = 1 [T10]. Where the spectrum is a
+            line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than 1e-4 of the
+            whole may be missed.
 
         Raises
         ------
         ConvergenceError
             a piece was seen but not resolved
+
+        Notes
+        -----
+        Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
+        whole (a bound on ``|lambda|``) to either side, it is left out.
         """
         n = integer("n", n, low=16)
         require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
@@ -384,10 +385,10 @@ class Spectrum(Pseudospectra):
     def edge_density(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
-        rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to
-        the Spectrum's ``tol`` where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
-        1 / sqrt(2 pi N rho_e).
+        rho_e / d with ``rho_e = |grad tau|^2 / (4 pi kappa)``, in closed form: tau is the edge function, and kappa the mean
+        square of what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or
+        to the Spectrum's ``tol`` where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few
+        times 1 / sqrt(2 pi N rho_e).
 
         Parameters
         ----------
@@ -748,7 +749,7 @@ class Spectrum(Pseudospectra):
 
     @underflow_is_zero
     def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
-        """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
+        """Fraction of the eigenvalues in the disc ``|lambda - center| < radius``, atoms included [T4].
 
         The contour integral (1/2 pi i d) of g, cut into pieces where the rim crosses the boundary of the support or the real axis
         between leaks; the nodes of a piece are doubled until two results agree to ``tol`` for that piece, the finer one being good
@@ -790,7 +791,7 @@ class Spectrum(Pseudospectra):
     def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray: ...
 
     def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
-        """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing: |lambda| >= exp(-1/tau) [T6].
+        """Fraction of modes that take ``tau`` steps or more to decay by e, or grow: ``|lambda| >= exp(-1/tau)`` [T6].
 
         One minus a mass: ``tau`` > 0 in steps, a number or an array of them, ``tol`` and errors as in :meth:`mass`. Atoms with just
         that timescale count.

@@ -215,12 +215,12 @@ def test_a_cell_shows_its_equations(name):
         assert sp.sympify(text, symbols | gates) == message
     assert (cell.fixed_point is not None) == ("fixed point" in str(cell))
     # at a prompt, in help(), in a notebook
-    assert "\n" not in repr(cell) and len(repr(cell)) < 300 and f"{cell.state_names[0]}' = " in repr(cell)
+    assert "\n" not in repr(cell) and len(repr(cell)) < 100 and f"{cell.state_names[0]}' = " in repr(cell)
     assert str(cell).splitlines()[1].strip() in pydoc.render_doc(cell, renderer=pydoc.plaintext)
     assert cell._repr_latex_().startswith("$$ \\begin{aligned}") and f"{cell.state_names[0]}' &= " in cell._repr_latex_()
 
 
 def test_the_class_keeps_its_own_words():
     assert "symbolic" in gt.Cell.__doc__ or "sympy" in gt.Cell.__doc__
-    assert gt.GRU.__doc__ == str(gt.GRU) and leaky().__doc__ == str(leaky())
+    assert gt.GRU.__doc__.startswith(str(gt.GRU)) and leaky().__doc__ == str(leaky())
     assert isinstance(type(gt.GRU).__doc__, str)

@@ -73,7 +73,8 @@ def test_parameters_by_name():
     np.testing.assert_array_equal(flow.matrices[2], [[1, 2], [3, 4]])
     with pytest.raises(ValueError):
         flow.matrices[0, 0, 0] = 1.0
-    assert "U_h=[[1.0, 2.0], [3.0, 4.0]]" in repr(flow) and "U_z" not in repr(flow)
+    assert "U_h=[[1.0, 2.0], [3.0, 4.0]]" in str(flow) and "U_z" not in str(flow)
+    assert "U_h=[[1, 2], [3, 4]]" in repr(flow) and "U_z" not in repr(flow)
     after = Flow(gt.GRUResetAfter, {"h": [[1.0]]}, {"h": [0.5]}, {"b_in": [0.25]})
     assert after.parameter("b_in[0]") == 0.25 and after.parameter("b_h[0]") == 0.5
     for path in ("U_q[0,0]", "U_h[0,2]", "b_h[0,0]", "U_h", "h[0]", "", "U_h[-1,0]"):

@@ -51,6 +51,9 @@ def markup(text):
         wrong += [f"{kind.__name__}: {node.astext()[:60]!r}" for node in tree.findall(kind)]
     wrong += [f"target: {n.rawsource!r}" for n in tree.findall(nodes.target) if "refuri" not in n]
     wrong += [f"reference: {n.astext()!r}" for n in tree.findall(nodes.reference) if not n.get("refuri", "").startswith("http")]
+    wrong += [
+        f"no list: {n.astext()[:60]!r}" for n in tree.findall(nodes.paragraph) if re.search(r"^ *(-|\*|\d+\.) ", n.astext(), re.M)
+    ]
     wrong += [f"emphasis: {n.astext()!r}" for n in tree.findall(nodes.emphasis) if not re.fullmatch(r"[\w -]+", n.astext())]
     return wrong
 
@@ -108,7 +111,8 @@ def attributes_of(cls):
     found = set(dir(cls))
     for parent in cls.__mro__:
         found |= set(vars(parent).get("__annotations__", ()))
-        found |= set(re.findall(r"\bself\.(\w+)[^=\n]*(?<![=!<>])=(?!=)", _source(parent)))
+        for targets in re.findall(r"^ *(self\.\w[^=\n]*?)(?: =|: )", _source(parent), flags=re.M):  # also of "self.a, self.b = .."
+            found |= set(re.findall(r"\bself\.(\w+)", targets))
         found |= set(re.findall(r'setattr\(self, "(\w+)"', _source(parent)))
     return found
 

@@ -24,6 +24,13 @@ EXAMPLES = {
     "docs/start/first_steps.md": (8, 11),
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
+    "docs/guides/recordings.md": (5, 10),
+    "docs/howto/resume.md": (1, 1),
+    "docs/howto/executors.md": (1, 1),
+    "docs/howto/own_quantity.md": (2, 4),
+    "docs/howto/own_matrix_law.md": (1, 1),
+    "docs/howto/keras_file.md": (2, 0),
+    "docs/howto/cite.md": (2, 0),
     "docs/guides/extending.md": (8, 7),
 }
 #: Folders of docs in which builds put what they make.
@@ -36,7 +43,9 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 def blocks(*languages, page="README.md"):
     """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the site's build runs, are ipython3."""
     found = []
-    for match in re.finditer(r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S):
+    for match in re.finditer(
+        r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S
+    ):
         if match[1] in languages:
             found.append((match.string[: match.start(2)].count("\n") + 1, match[2]))
     return found

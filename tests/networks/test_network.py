@@ -590,8 +590,9 @@ def test_planted_says_when_there_are_too_few_units(monkeypatch):
 def test_repr():
     ens = gt.Ensemble(gt.Vanilla, gain=2)
     inner = "Ensemble(Vanilla, gain={'h': 2.0}, bias={'h': 0.0})"
-    assert repr(gt.Network.sample(ens, 5, rng=0)) == f"Network(5 units, {inner})"
-    assert repr(gt.Network.sample(ens, 5, rng=0, batch=2)) == f"Network(2 networks of 5 units, {inner})"
+    assert str(gt.Network.sample(ens, 5, rng=0)) == f"Network(5 units, {inner})"
+    assert str(gt.Network.sample(ens, 5, rng=0, batch=2)) == f"Network(2 networks of 5 units, {inner})"
+    assert repr(gt.Network.sample(ens, 5, rng=0)) == "Network(5 units, Ensemble(Vanilla, gain=2))"
 
 
 ENS = ensemble("LSTM")

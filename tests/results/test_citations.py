@@ -37,7 +37,7 @@ def entries():
 
 
 def is_label(word):
-    """Labels of equations are bold in none of our files: the first column of the table of equations; those of papers begin a line."""
+    """Those of equations stand in the first column of the map's table; those of papers begin a line."""
     return bool(re.search(rf"^\| {word} \|", MAP, flags=re.M) or re.search(rf"^\[{word}\] ", MAP, flags=re.M))
 
 
@@ -78,7 +78,10 @@ def test_the_citation_file_agrees(entries):
         entry = titles[reference["title"]]
         names = [", ".join(filter(None, (a["family-names"], a.get("given-names")))) for a in reference["authors"]]
         assert field(entry, "author") == " and ".join(names)
-        assert reference.get("url", "").removeprefix("https://arxiv.org/abs/") in ("", field(entry, "eprint")) or "doi" in reference["url"]
+        assert (
+            reference.get("url", "").removeprefix("https://arxiv.org/abs/") in ("", field(entry, "eprint"))
+            or "doi" in reference["url"]
+        )
         for here, there in (("year", "year"), ("journal", "journal"), ("volume", "volume"), ("start", "pages")):
             assert here not in reference or str(reference[here]) == field(entry, there)
 

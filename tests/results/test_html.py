@@ -39,7 +39,17 @@ def test_tables_are_tables():
     assert before == "mean squares" and after.startswith("  actual: eigenvalues") and after.endswith("a &lt; b")
 
 
-@pytest.mark.parametrize("report", ["", "one line", "a  b  c", "two\nlines", "a  b  c\nsome words, and others; and so on for ever"])
+@pytest.mark.parametrize(
+    "report",
+    [
+        "",
+        "one line",
+        "a  b  c",
+        "two\nlines",
+        "a  b  c\nsome words, and others; and so on for ever",
+        "1 steps  10^-1  = 0.1\n2 steps  10^-2  = 0.01",
+    ],
+)
 def test_what_is_no_table_stays_as_it_is(report):
     shown = in_html(report)
     assert "<table" not in shown and (not report or f">{report}</pre>" in shown)
@@ -91,4 +101,10 @@ def test_what_would_take_long_has_no_picture():
 def test_lines_are_cut_between_words():
     assert first_line("some   words") == "some words" and first_line("a\nb") == "a ..."
     assert first_line("one, two, three and four", 20) == "one, two, three ..." and len(first_line("x" * 300, 50)) <= 50
-    assert [rounded(v, 3) for v in (1 / 3, {"a": 2.0}, [0.1234, 2], 1j, "text")] == ["0.333", "{'a': 2}", "[0.123, 2]", "0+1j", "'text'"]
+    assert [rounded(v, 3) for v in (1 / 3, {"a": 2.0}, [0.1234, 2], 1j, "text")] == [
+        "0.333",
+        "{'a': 2}",
+        "[0.123, 2]",
+        "0+1j",
+        "'text'",
+    ]

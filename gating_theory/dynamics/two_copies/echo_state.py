@@ -30,7 +30,8 @@ class EchoState:
     Attributes
     ----------
     ensemble : Ensemble
-    step : float, of the map; flow : bool, whether it is in continuous time
+    step : float, of the map
+    flow : bool, whether it is in continuous time
     states : tuple of CommonState
         Every state that starts of all sizes lead to, the largest first.
     status : Status, ``ok`` where the verdict is sure
@@ -83,7 +84,7 @@ class EchoState:
 
     @property
     def lam_error(self) -> float:
-        """Its error: 1e-6 or less where the leak is constant, a standard error by paths, |lambda| where gates are frozen."""
+        """Its error: 1e-6 or less where the leak is constant, a standard error by paths, ``|lambda|`` where gates are frozen."""
         return np.nan if self.leading is None else self.leading.error
 
     @property

@@ -147,8 +147,8 @@ class Pseudospectra:
 
         Returns
         -------
-        list of complex arrays as of :meth:`boundary`: each closed, longest first, holes by themselves. Features smaller than 1e-4
-        of the whole may be missed.
+        list of complex arrays, as of :meth:`boundary`
+            Each closed, longest first, holes by themselves. Features smaller than 1e-4 of the whole may be missed.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Pseudospectra:
     def numerical_abscissa(self) -> float:
         """The largest eigenvalue of (J + J^T) / 2: the rate at which a perturbation grows at most in dx/dt = J x [T9].
 
-        The limit of |t + J| - t for large t, extrapolated from five of them to about 1e-9 for given sites; at a fixed point as
+        The limit of ``|t + J| - t`` for large t, extrapolated from five of them to about 1e-9 for given sites; at a fixed point as
         accurate as ``SingularValues.largest``. z + sqrt(2) w for J = z + w U.
 
         Raises
@@ -183,9 +183,9 @@ class Pseudospectra:
 
     @underflow_is_zero
     def kreiss(self) -> Kreiss:
-        """The Kreiss constant, the supremum of (|lambda| - 1) / s_min(lambda) over |lambda| > 1: how much J^n may grow first [T9].
+        """The Kreiss constant, how much J^n may grow first: sup of ``(|lambda| - 1) / s_min(lambda)`` over ``|lambda| > 1`` [T9].
 
-        K <= max_n |J^n| <= e d N K. Infinite where the radius is 1 or more, within rounding, and 1 where nothing grows.
+        ``K <= max_n |J^n| <= e d N K``. Infinite where the radius is 1 or more, within rounding, and 1 where nothing grows.
 
         Returns
         -------
@@ -203,7 +203,7 @@ class Pseudospectra:
 
     @underflow_is_zero
     def overlap(self, lam: npt.ArrayLike) -> float | np.ndarray:
-        """Mean overlap of an eigenvalue's left and right eigenvectors at lambda, O = |l|^2 |r|^2 at l . r = 1, over N [T9].
+        """Mean overlap of an eigenvalue's left and right eigenvectors at lambda, ``O = |l|^2 |r|^2`` at ``l . r = 1``, over N [T9].
 
         O / N = m(0)^2 / (pi rho) with rho the density of eigenvalues per unit (Chalker and Mehlig 1998, for any cell). What is
         added to the matrix moves an eigenvalue by up to sqrt(O) times its norm. O over its mean is distributed as one over a

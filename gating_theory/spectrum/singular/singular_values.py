@@ -49,7 +49,7 @@ class Regularised:
     m : of the same shape
         (1/N) sum eta / (s^2 + eta^2), per unit: the derivative of the potential by eta.
     potential : of the same shape
-        (1/2N) sum log(s^2 + eta^2), per unit; at eta = 0 that is log|det(lambda - J)| / N.
+        (1/2N) sum log(s^2 + eta^2), per unit; at eta = 0 that is ``log|det(lambda - J)| / N``.
     p, q : (n, ..) arrays
         The solution, one row for each message; what follows is the shape of ``eta``.
 
@@ -358,12 +358,12 @@ class SingularValues:
         return self._edge(True, n_units)
 
     def smallest(self, n_units: int | None = None) -> float:
-        """The smallest singular value, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+        """The smallest singular value, ``1 / |(lambda - J)^{-1}|``; 0 inside the support, and where there is an atom [T9].
 
         Close to a smooth edge of the support it grows like the distance to the power of 3/2; below 1e-12 of the scale there it
-        counts as 0. As accurate as :meth:`largest`, or to 1e-2 of that part of 1 + |lambda| where it is small. Networks are above
-        the limit by a part of order N^{-2/3}, with a large factor next to the support; inside it they have singular values of
-        order 1/N, see ``Spectrum.smallest_singular_value``.
+        counts as 0. As accurate as :meth:`largest`, or to 1e-2 of that part of ``1 + |lambda|`` where it is small. Networks are
+        above the limit by a part of order N^{-2/3}, with a large factor next to the support; inside it they have singular
+        values of order 1/N, see ``Spectrum.smallest_singular_value``.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ class SmallestSingularValue:
     """The law of the smallest singular value of lambda - J in networks of N units, lambda inside the support [T9].
 
     It is the limit's; N = 100 and more were not distinguishable from it, but for a few percent. Between the real axis and
-    |Im lambda| ~ N^{-1/2} the one law passes into the other, and next to the edge of the support it is that of neither.
+    ``|Im lambda| ~ N^{-1/2}`` the one law passes into the other, and next to the edge of the support it is that of neither.
 
     Attributes
     ----------
