@@ -152,7 +152,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"h": 6}), n_units=3, rng=0)
+        >>> net = gt.Network.sample(
+        ...     gt.Ensemble(gt.GRU, gain={"h": 6}), n_units=3, rng=0
+        ... )
         >>> flow = gt.flow.Flow.from_network(net)
         >>> len(flow.fixed_points())
         3
@@ -215,7 +217,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> flow = gt.flow.Flow.from_dict({"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]})
+        >>> flow = gt.flow.Flow.from_dict(
+        ...     {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]}
+        ... )
         >>> flow.parameter("b_h[1]")
         0.1
         """
@@ -541,7 +545,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).with_parameters({"b_h[0]": 2.0, "b_h[1]": -2.0})
+        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).with_parameters(
+        ...     {"b_h[0]": 2.0, "b_h[1]": -2.0}
+        ... )
         >>> flow.bias[2]
         array([ 2., -2.])
         """

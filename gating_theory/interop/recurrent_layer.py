@@ -130,7 +130,9 @@ class RecurrentLayer:
         >>> import torch
         >>> from gating_theory.interop.torch import read
         >>> layer = read(torch.nn.GRU(3, 8)).layer(0)
-        >>> random = gt.Network.sample(gt.Ensemble(gt.GRUResetAfter, gain=2.0), 8, rng=0)
+        >>> random = gt.Network.sample(
+        ...     gt.Ensemble(gt.GRUResetAfter, gain=2.0), 8, rng=0
+        ... )
         >>> control = layer.with_network(random)
         >>> round(control.network.ensemble.gain["h"], 1)
         2.0
@@ -326,7 +328,8 @@ class Recording:
     >>> import gating_theory as gt
     >>> import torch
     >>> from gating_theory.interop.torch import read
-    >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+    >>> layer, x = read(torch.nn.GRU(3, 8)).layer(0), torch.randn(5, 2, 3)
+    >>> recording = layer.record(x.numpy())
     >>> recording.states.shape
     (6, 2, 1, 8)
     >>> net, states = recording.at([0, 4], [1, 1])
@@ -385,7 +388,8 @@ class Recording:
         >>> import gating_theory as gt
         >>> import torch
         >>> from gating_theory.interop.torch import read
-        >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+        >>> layer, x = read(torch.nn.GRU(3, 8)).layer(0), torch.randn(5, 2, 3)
+        >>> recording = layer.record(x.numpy())
         >>> net, states = recording.at([0, 4], [1, 1])
         >>> abs(net.eigenvalues(states)).shape
         (2, 8)
@@ -427,7 +431,8 @@ class Recording:
         >>> import gating_theory as gt
         >>> import torch
         >>> from gating_theory.interop.torch import read
-        >>> recording = read(torch.nn.GRU(3, 50)).layer(0).record(torch.randn(20, 1, 3).numpy())
+        >>> layer, x = read(torch.nn.GRU(3, 50)).layer(0), torch.randn(20, 1, 3)
+        >>> recording = layer.record(x.numpy())
         >>> sites = recording.sites([10, 19], [0, 0])
         >>> spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
         >>> bool(0.5 < spectrum.radius() < 1.0)
@@ -455,7 +460,8 @@ class Recording:
         >>> import gating_theory as gt
         >>> import torch
         >>> from gating_theory.interop.torch import read
-        >>> recording = read(torch.nn.GRU(3, 50)).layer(0).record(torch.randn(200, 1, 3).numpy())
+        >>> layer, x = read(torch.nn.GRU(3, 50)).layer(0), torch.randn(200, 1, 3)
+        >>> recording = layer.record(x.numpy())
         >>> ens, correlation = recording.driven_ensemble()
         >>> ens.cell.name, abs(correlation) < 0.3
         ('GRUResetAfter', True)

@@ -183,7 +183,8 @@ class CriticalLine:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+    >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
     >>> line.name, line.status.code
     ('onset', 'ok')
     >>> line.curve(3)[0].round(4)
@@ -237,7 +238,8 @@ class CriticalLine:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
         >>> [points.shape for points in line.curve(100)]
         [(100, 2)]
         """
@@ -257,7 +259,8 @@ class CriticalLine:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
         >>> line.at(5.0).round(6)
         array([2.])
         >>> line.at(11.0)
@@ -302,7 +305,8 @@ class CriticalLine:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
         >>> zero = gt.fixed_points(line.ensemble_at(1.0, 2.0))[0]
         >>> round(gt.Spectrum(zero).radius(), 6)
         1.0
@@ -402,7 +406,8 @@ class CriticalLine:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
         >>> line.to_csv("onset.csv")
         >>> from pathlib import Path
         >>> Path("onset.csv").read_text().partition("\\n")[0]

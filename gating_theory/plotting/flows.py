@@ -319,7 +319,9 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> ax = gt.flow.plot_basins(gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=11))
+    >>> ax = gt.flow.plot_basins(
+    ...     gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=11)
+    ... )
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -365,7 +367,8 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     Examples
     --------
     >>> import gating_theory as gt
-    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 0.1, 0.3], starts=11)
+    >>> flow, values = gt.GRUFlow(U_h=3), [0.0, 0.1, 0.3]
+    >>> along = gt.flow.attractors_along(flow, "b_h[0]", values, starts=11)
     >>> ax = gt.flow.plot_attractors_along(along)
     """
     instance("along", along, AttractorsAlong)
@@ -431,7 +434,8 @@ def plot_bifurcations(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=3), "b_h[0]", (-1, 1), [0.8586])
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
     >>> ax = gt.flow.plot_bifurcations(branch)
     >>> ax.get_xlabel()
     '$b^{h}_{1}$'

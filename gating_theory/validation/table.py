@@ -55,7 +55,8 @@ class Validation:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+    >>> result = gt.validate(ens, n_units=50, n_networks=2)
     >>> result.ok, result.cases
     (True, ('Vanilla zero state',))
     >>> row = result.rows[0]
@@ -117,7 +118,8 @@ class Validation:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+        >>> result = gt.validate(ens, n_units=50, n_networks=2)
         >>> round(result.spectrum("Vanilla zero state").radius(), 6)
         0.5
         """
@@ -187,7 +189,8 @@ class Validation:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+        >>> result = gt.validate(ens, n_units=50, n_networks=2)
         >>> ax = result.plot()
         """
         from .pictures import draw_rows

@@ -64,7 +64,8 @@ class TopologyMap:
     >>> import gating_theory as gt
     >>> import numpy as np
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-0.9, 1.1, 5), "gain.h": [0.4, 1.0]})
+    >>> axes = {"b_h[0]": np.linspace(-0.9, 1.1, 5), "gain.h": [0.4, 1.0]}
+    >>> plane = gt.flow.topology_map(flow, axes)
     >>> plane.label[:, 1]
     array([0, 0, 1, 0, 0])
     >>> plane.borders().round(3)
@@ -122,7 +123,8 @@ class TopologyMap:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]})
+        >>> axes = {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]}
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), axes)
         >>> plane.at(0.1, 1.0).fixed_points().topology.words
         '2 sinks, 1 source'
         """
@@ -145,7 +147,8 @@ class TopologyMap:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]})
+        >>> axes = {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]}
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), axes)
         >>> plane.borders().round(3)
         array([[-0.208,  1.   ],
                [ 0.1  ,  0.865]])
@@ -253,7 +256,8 @@ def topology_map(
     >>> import gating_theory as gt
     >>> import numpy as np
     >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 1]])
-    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-1, 1, 9), "gain.h": [0.5, 1.0]})
+    >>> axes = {"b_h[0]": np.linspace(-1, 1, 9), "gain.h": [0.5, 1.0]}
+    >>> plane = gt.flow.topology_map(flow, axes)
     >>> [topology.words for topology in plane.topologies]
     ['1 sink', '2 sinks, 1 saddle']
     """
