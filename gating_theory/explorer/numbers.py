@@ -270,9 +270,13 @@ def _slow_growth(spectrum, steps):
 
 
 def density(view: View) -> Iterator[Piece]:
-    """The density of eigenvalues."""
+    """The density of eigenvalues, 0 in pixels of the real axis outside of the support, where averages are rounding."""
     _, spectrum = _solution(view)
-    yield Density(*spectrum.density_map(_PIXELS))
+    x, y, value = spectrum.density_map(_PIXELS)
+    half = 0.5 * (x[1] - x[0])
+    outside = (np.array([spectrum.edge_function(place + 0j) for place in (x - half, x, x + half)]) < 1.0).all(axis=0)
+    value[np.ix_(np.abs(y) < 0.75 * (y[1] - y[0]), outside)] = 0.0
+    yield Density(x, y, value)
 
 
 def network(view: View) -> Iterator[Piece]:

@@ -23,6 +23,7 @@ _REST = 350
 _NUMBERS = """
 table { border-collapse: collapse; width: 100%; font-size: 14px } th { font-weight: 500; text-align: left; white-space: nowrap }
 th, td { padding: .12rem .7rem .12rem 0; vertical-align: baseline } td:last-child { color: #5b6b77; padding-right: 0 }
+.still { font-size: 13px; padding-top: .4rem }
 .number { font-variant-numeric: tabular-nums; font-weight: 600 }
 """
 _CODE = ":host { overflow-x: auto; display: block } pre { font: 12.5px/1.45 ui-monospace, monospace; margin: 0 }"
