@@ -185,7 +185,8 @@ def chaos_onset(
     Two simulated networks; so small ones become chaotic above the value of infinite ones, 1:
 
     >>> import gating_theory as gt
-    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), n_units=100, n_steps=200, n_networks=2, tol=0.1, rng=0)
+    >>> sizes = {"n_units": 100, "n_steps": 200, "n_networks": 2}
+    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), tol=0.1, rng=0, **sizes)
     >>> print(round(float(found), 1), found.error > 0, len(found.networks))
     1.6 True 2
     """

@@ -91,9 +91,11 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
     >>> import gating_theory as gt
     >>> round(float(gt.onset(gt.Ensemble(gt.GRU), "gain.h")), 4)
     2.0
-    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, bias={"r": 2}), "gain.h")), 4)  # 1 / sigma(2)
+    >>> opened = gt.Ensemble(gt.GRU, bias={"r": 2})
+    >>> round(float(gt.onset(opened, "gain.h")), 4)  # 1 / sigma(2)
     1.1353
-    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, gain={"h": 1.5}), "bias.r")), 4)  # sigma(b_r) = 2/3
+    >>> strong = gt.Ensemble(gt.GRU, gain={"h": 1.5})
+    >>> round(float(gt.onset(strong, "bias.r")), 4)  # sigma(b_r) = 2/3
     0.6931
     """
     path = _path("onset", ensemble, parameter, bounds)
@@ -243,8 +245,10 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
     >>> import gating_theory as gt
     >>> gated = gt.Ensemble(gt.GRU, gain={"r": 8})
     >>> found = gt.fold(gated, "gain.h", bounds=(1, 3))
-    >>> print(round(float(found), 4), found.discontinuous, round(float(gt.onset(gated, "gain.h")), 4))
-    1.8046 True 2.0
+    >>> round(float(found), 4), found.discontinuous
+    (1.8046, True)
+    >>> round(float(gt.onset(gated, "gain.h")), 4)
+    2.0
     """
     path = _path("fold", ensemble, parameter, bounds)
     onsets, born, merging = _births(path)
