@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: demo test nightly bench lint pictures docs clean
+.PHONY: demo test nightly lowest bench lint pictures docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
@@ -21,6 +21,10 @@ test: $(VENV)/.installed-test
 # campaigns that the suite leaves out
 nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m nightly
+
+# the suite with the oldest versions that pyproject.toml allows
+lowest:
+	.ci/lowest
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/speed.py
@@ -36,16 +40,14 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy gating_theory
 	$(BIN)/mypy --strict --follow-imports=silent tests/house/user_script.py
 
-# the figures, and those of them that README shows; training needs what the tests need
-PICTURES := gru_spectra gru_phase_diagram matrices memory gated_flow kernels echo_state
+# the figures, which README and the gallery show; training needs what the tests need
 pictures: $(VENV)/.installed-test
 	$(BIN)/gating-theory figures --quick --jobs 2 --out output/figures
-	mkdir -p docs/pictures
-	cp $(PICTURES:%=output/figures/%.png) docs/pictures/
+	cp output/figures/*.png docs/pictures/
 
-# the site in docs/_build, with the figures there are in output/figures; a warning is an error
+# the site in docs/_build/html, its notebooks executed; a warning is an error
 docs: $(VENV)/.installed-docs
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 # installed again whenever pyproject.toml changes
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created

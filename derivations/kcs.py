@@ -24,7 +24,8 @@ def notation(cell):
     for name, function, state in (("z", sigma, z), ("r", sigma, r), ("p", sp.tanh, x)):
         letter, index = ("phi", "") if name == "p" else ("sigma", f"_{name}")
         setattr(n, name, n.define(letter + index, function(state)))
-        setattr(n, f"d{name}", n.define(f"{letter}prime{index}", sp.diff(function(state), state)))
+        # in braces: squares of what has a prime and an index are no TeX otherwise
+        setattr(n, f"d{name}", n.define(rf"{{\{letter}'{index}}}", sp.diff(function(state), state)))
     n.k_z, n.k_r = cell.parameters
     return n
 

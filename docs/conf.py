@@ -1,9 +1,9 @@
 """Sphinx: pages in Markdown, some of them notebooks that run; a reference page per object; a gallery page per figure.
 
-Everything that a build makes stands in docs/generated (pages) and docs/_build (the site). Pages are made by the modules of
-docs/site_pages. A build that runs no notebook takes a third of the time:
+Everything that a build makes stands in docs/generated (pages) and docs/_build (the site: docs/_build/html). Pages are made by
+the modules of docs/site_pages. A build that runs no notebook takes half of the time:
 
-    python -m sphinx -D nb_execution_mode=off docs docs/_build
+    python -m sphinx -D nb_execution_mode=off docs docs/_build/html
 
 and ``-D nb_execution_mode=cache`` runs again only those notebooks whose code changed (not those whose library did).
 """
@@ -28,11 +28,10 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "site_pages"]
+exclude_patterns = ["_build", "site_pages"]
 suppress_warnings = [
     "myst.header",  # README and CHANGELOG begin where they like
     "ref.python",  # names of attributes that several results have
-    "toc.not_readable",  # pages that are not written yet
     "myst-nb.lexer",  # of notebooks that are not run
 ]
 

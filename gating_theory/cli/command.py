@@ -1,6 +1,6 @@
 """The command ``gating-theory``.
 
-Spectrum, gradients, design, phase-diagram, dmft, chaos, echo, derive, validate, read, diagnose, portrait, figures.
+Spectrum, gradients, design, phase-diagram, dmft, chaos, echo, derive, validate, read, diagnose, portrait, figures, explore.
 
 Exit codes: 0 all well; 1 a proof or a comparison failed; 2 bad arguments, or a calculation that cannot be done, with one line
 that says why; 130 interrupted, with what a journal holds; 141 the reader of the output has gone. Warnings are one line each.

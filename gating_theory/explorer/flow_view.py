@@ -76,7 +76,7 @@ class FlowView:
         if flow.cell.name != "GRU" or flow.n_units != 2 or flow.input is not None:
             raise ValueError(f"flow must be that of a GRU of two units without input, got {shown(flow)}")
         given = flow.as_dict()
-        values = {}
+        values: dict[str, float] = {}
         for name, count in MATRICES.items():
             rows = given[name]
             numbers = [*rows[0], *rows[1]] if count == 4 else rows

@@ -15,12 +15,19 @@ __all__ = ["LINE_COLOURS", "NumberText", "lines_html"]
 _FLOWS = ("KCS", "KCSFast")
 #: {line of a phase diagram: its colour}.
 LINE_COLOURS = dict(zip(LINES, (VERMILLION, BLUE, PURPLE, GREEN)))
+#: What takes long, in words.
+_PENDING = {"timescales": "timescales", "density": "the density", "network": "the sampled network"}
 #: A rate that is this small is 0.
 _NONE = 1e-12
 
 
 class NumberText:
-    """What is known of a view so far, in words; every number stands in an element with its name in ``data-name``."""
+    """What is known of a view so far, in words; every number stands in an element with its name in ``data-name``.
+
+    Attributes
+    ----------
+    pending : list of str, what is still being computed
+    """
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -28,6 +35,7 @@ class NumberText:
         self.timescales: Timescales | None = None
         self.growth: Growth | None = None
         self.cloud: Cloud | None = None
+        self.pending: list[str] = []
 
     def add(self, piece: object) -> None:
         """Take a piece; what is no number is left."""
@@ -44,7 +52,9 @@ class NumberText:
         """The table."""
         rows = [*self._of_state(), *self._of_timescales(), *self._of_growth(), *self._of_cloud()]
         body = "".join(f"<tr><th>{name}</th><td>{value}</td><td>{meaning}</td></tr>" for name, value, meaning in rows)
-        return f"<table>{body}</table>"
+        pending = [_PENDING.get(key, key) for key in self.pending]
+        still = f"still computing {', '.join(pending)} …" if pending else "all has been computed"
+        return f'<table>{body}<tr><td colspan="3" class="still">{still}</td></tr></table>'
 
     def _of_state(self):
         if self.state is None:

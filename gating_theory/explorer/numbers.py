@@ -21,6 +21,7 @@ from ..lines.line import CriticalLine
 from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
+from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from .background import stay_wanted
 from .view import View
@@ -43,9 +44,12 @@ __all__ = [
 ]
 
 #: Points of a boundary; timescales of a survival curve, from one step to so many.
-_BOUNDARY, _TAUS = 160, np.geomspace(1.0, 1000.0, 19)
-#: Tolerances of a survival curve that follows a slider: of its sites, and of masses of these.
-_ROUGH_SITES, _ROUGH = 1e-3, 3e-3
+_BOUNDARY, _TAUS = 160, np.geomspace(1.0, 1000.0, 13)
+#: A survival curve that follows a slider: tolerance of its sites, how many at most, tolerance of their masses (NUMERICS.md).
+_ROUGH_SITES, _MOST_SITES, _ROUGH = 1e-3, 1500, 1e-2
+#: Where all points of the boundary at an angle above the first are nearer to 0 than the abscissa, by the second times its square
+#: or by the third, as parts, the radius is the abscissa.
+_OFF_AXIS, _FALLS, _NEARER = 0.01, 0.05, 2e-3
 #: Steps up to which growth follows a slider.
 _QUICK_STEPS = 200
 #: Pixels of a map of the density along each side.
@@ -158,14 +162,16 @@ Piece = State | Boundary | Timescales | Growth | Density | Cloud | Line | Missin
 def at_once(view: View) -> Iterator[Piece]:
     """State, boundary, growth of gradients and a rough survival curve, in this order."""
     try:
-        state, spectrum = _state(view)
+        number, spectrum = _solution(view)
+        boundary = _tried("Boundary", lambda: Boundary(tuple(spectrum.boundary(_BOUNDARY))))
+        radius = _radius(spectrum, boundary)
+        yield _state(view, number, spectrum.abscissa(), radius)
     except _REASONS as error:
         yield Missing("State", str(error))
         return
-    yield state
-    yield _tried("Boundary", lambda: _boundary(spectrum))
+    yield boundary
     if view.steps <= _QUICK_STEPS:
-        yield _tried("Growth", lambda: _growth(spectrum, view.steps))
+        yield _tried("Growth", lambda: _growth(spectrum, view.steps, radius))
     yield _tried("Timescales", lambda: _rough(view, spectrum))
 
 
@@ -176,14 +182,27 @@ def _tried(name, part):
         return Missing(name, str(error))
 
 
-def _state(view):
+def _solution(view):
+    """The number of the view's solution, and its spectrum."""
+    number = _chosen(_points(view.ensemble), view.solution)
+    return number, _spectrum(view.ensemble, number)
+
+
+def _state(view, number, abscissa, radius):
     points = _points(view.ensemble)
-    chosen = _chosen(points, view.solution)
-    spectrum = _spectrum(view.ensemble, chosen)
-    point = points[chosen]
-    radius, abscissa = spectrum.radius(), spectrum.abscissa()
+    point = points[number]
     names = tuple(_words(point) for point in points)
-    return State(names, chosen, point.is_zero, dict(point.moments), str(point.status), radius, abscissa), spectrum
+    return State(names, number, point.is_zero, dict(point.moments), str(point.status), radius, abscissa)
+
+
+def _radius(spectrum, boundary):
+    """The spectral radius. To find it on rays takes long next to leaks, and is not needed where it is the abscissa."""
+    curves = boundary.curves if isinstance(boundary, Boundary) else ()
+    points = np.concatenate([*curves, np.zeros(0)])
+    angle, abscissa = np.abs(np.angle(points)), spectrum.abscissa()
+    allowed = abscissa * (1.0 - np.minimum(_FALLS * angle**2, _NEARER))
+    falls = points.size and (np.abs(points) < allowed)[angle > _OFF_AXIS].all()
+    return abscissa if falls else spectrum.radius()
 
 
 def _chosen(points, solution):
@@ -216,21 +235,18 @@ def _spectrum(ensemble: Ensemble, number: int) -> Spectrum:
     return Spectrum(_points(ensemble)[number])
 
 
-def _boundary(spectrum):
-    return Boundary(tuple(spectrum.boundary(_BOUNDARY)))
-
-
-def _growth(spectrum, steps):
+def _growth(spectrum, steps, radius):
     logs = quick_growth(spectrum, steps, "tied")
-    names, rate = spectrum.cell.state_names, spectrum.radius() ** 2
-    made = GradientGrowth(len(logs) - 1, "tied", names, names, logs / np.log(10.0), rate, 0.0, None)
+    names, rate = spectrum.cell.state_names, radius**2
+    made = GradientGrowth(steps, "tied", names, names, logs / np.log(10.0), rate, 0.0, Status("quick"))
     return Growth(made.log10, rate)
 
 
 def _rough(view, spectrum):
     """A survival curve from few sites."""
     point = spectrum.fixed_point
-    few = Spectrum.from_sites(spectrum.cell, point.sites_at(_ROUGH_SITES, fold=True), spectrum.gain, matrices=spectrum.matrices)
+    sites = point.sites_at(_ROUGH_SITES, _MOST_SITES, fold=True)
+    few = Spectrum.from_sites(spectrum.cell, sites, spectrum.gain, matrices=spectrum.matrices)
     found = np.asarray(few.slow_fraction(np.append(_TAUS, view.tau), _ROUGH))
     return Timescales(_TAUS, np.clip(found[:-1], 0.0, 1.0), float(found[-1]), bool(point.is_zero))
 
@@ -240,7 +256,7 @@ def _rough(view, spectrum):
 
 def timescales(view: View) -> Iterator[Piece]:
     """The slow fraction at the view's tau, and then the whole survival curve, both good to 1e-4; growth through many steps."""
-    _, spectrum = _state(view)
+    _, spectrum = _solution(view)
     if view.steps > _QUICK_STEPS:
         yield _tried("Growth", lambda: Growth(*_slow_growth(spectrum, view.steps)))
     slow = spectrum.slow_fraction(view.tau)
@@ -254,15 +270,19 @@ def _slow_growth(spectrum, steps):
 
 
 def density(view: View) -> Iterator[Piece]:
-    """The density of eigenvalues."""
-    _, spectrum = _state(view)
-    yield Density(*spectrum.density_map(_PIXELS))
+    """The density of eigenvalues, 0 in pixels of the real axis outside of the support, where averages are rounding."""
+    _, spectrum = _solution(view)
+    x, y, value = spectrum.density_map(_PIXELS)
+    half = 0.5 * (x[1] - x[0])
+    outside = (np.array([spectrum.edge_function(place + 0j) for place in (x - half, x, x + half)]) < 1.0).all(axis=0)
+    value[np.ix_(np.abs(y) < 0.75 * (y[1] - y[0]), outside)] = 0.0
+    yield Density(x, y, value)
 
 
 def network(view: View) -> Iterator[Piece]:
     """Eigenvalues of a network that has the view's solution."""
-    state, _ = _state(view)
-    net, place = Network.planted(_points(view.ensemble)[state.chosen], view.n_units, view.seed)
+    number, _ = _solution(view)
+    net, place = Network.planted(_points(view.ensemble)[number], view.n_units, view.seed)
     eigenvalues = net.eigenvalues(place)
     slow = float(np.mean(np.abs(eigenvalues) >= np.exp(-1.0 / view.tau)))
     yield Cloud(eigenvalues, float(np.abs(eigenvalues).max()), slow)

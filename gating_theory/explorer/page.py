@@ -23,6 +23,7 @@ _REST = 350
 _NUMBERS = """
 table { border-collapse: collapse; width: 100%; font-size: 14px } th { font-weight: 500; text-align: left; white-space: nowrap }
 th, td { padding: .12rem .7rem .12rem 0; vertical-align: baseline } td:last-child { color: #5b6b77; padding-right: 0 }
+.still { font-size: 13px; padding-top: .4rem }
 .number { font-variant-numeric: tabular-nums; font-weight: 600 }
 """
 _CODE = ":host { overflow-x: auto; display: block } pre { font: 12.5px/1.45 ui-monospace, monospace; margin: 0 }"
@@ -152,11 +153,11 @@ class _NetworkPage:
     def _rested(self):
         self._timer = None
         view = self._view
-        self._ask("slow", "timescales", numbers.timescales, view)
-        if view.density:
-            self._ask("slow", "density", numbers.density, view)
         if view.network:
             self._ask("slow", "network", numbers.network, view)
+        if view.density:
+            self._ask("slow", "density", numbers.density, view)
+        self._ask("slow", "timescales", numbers.timescales, view)
         if self._plane is None:
             self._plane = self._plane_of(view)
             self._line_notes, self._plane_done = {}, False
@@ -169,6 +170,9 @@ class _NetworkPage:
 
     def _ask(self, lane, key, task, view):
         about = self._plane_of(view) if lane == "lines" else view
+        if lane == "slow":
+            self._text.pending.append(key)
+            self._show_numbers()
         tell = partial(self._told, lane, key, about)
         self._background[lane].ask((self._session, key), task, view, tell=tell)
 
@@ -183,6 +187,9 @@ class _NetworkPage:
         now = self._plane_of(self._view) if lane == "lines" else self._view
         if about != now or not self._open:
             return
+        if answer.code != "piece" and key in self._text.pending:
+            self._text.pending.remove(key)
+            self._show_numbers()
         if answer.code == "piece":
             self._show(lane, answer.value)
         elif answer.code == "crashed" or answer.code == "failed" and "State" not in self._missing:
@@ -207,6 +214,9 @@ class _NetworkPage:
             self.pictures.plane.stale(False, name)
             self._say_lines()
         self._text.add(piece)
+        self._show_numbers()
+
+    def _show_numbers(self):
         self.numbers.text = self._text.html()
 
     def _say(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -72,10 +73,7 @@ def _bokeh():
     logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # a page that is closed while it is told something
 
     def make(pages, port):
-        try:
-            sockets, port = bind_sockets(_ADDRESS, port)
-        except OSError as error:
-            raise _port_error(port, error) from None
+        sockets, port = _bound(bind_sockets, port)
         origins = [f"{host}:{port}" for host in (_ADDRESS, "localhost")]
         application = BokehTornado(pages, extra_websocket_origins=origins, **_SESSIONS)
         http = HTTPServer(application)
@@ -83,6 +81,18 @@ def _bokeh():
         return BaseServer(IOLoop.current(), application, http)
 
     return make
+
+
+def _bound(bind_sockets, port):
+    """Sockets on a port that is free; tornado does not close the one that it cannot bind."""
+    with socket.socket() as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_ADDRESS, port))
+        except OSError as error:
+            raise _port_error(port, error) from None
+    return bind_sockets(_ADDRESS, port)
 
 
 def _port_error(port, error):

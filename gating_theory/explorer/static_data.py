@@ -212,9 +212,10 @@ def _packed(curves: dict[str, list[list[np.ndarray]]], unit: float) -> dict[str,
 def _main(arguments: Sequence[str]) -> int:
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"spectra": make_spectra, "flows": make_flows}
+    made: dict[str, Any] = {"spectra": make_spectra, "flows": make_flows}
     for name in arguments[1:] or made:
-        np.savez_compressed(folder / f"{name}.npz", **made[name]())
+        arrays: dict[str, Any] = made[name]()
+        np.savez_compressed(folder / f"{name}.npz", **arrays)
     return 0
 
 

@@ -94,6 +94,11 @@ _STYLE = """<style>
 .static-explorer > .legend { font-size: .85rem; color: #5b6b77 }
 </style>"""
 
+#: Arrow keys move sliders; sites take them for "next page".
+_KEYS = """<script>
+document.getElementById("static-{name}").addEventListener("keydown", (event) => event.stopPropagation())
+</script>"""
+
 
 def copy_scripts(folder: Path) -> None:
     """Copy the scripts of the installed bokeh into a folder.
@@ -234,4 +239,4 @@ def _html(name, controls, others, code, scripts, note=""):
     cells = "".join(f"<div>{place}</div>" for place in places[:-1])
     sources = "".join(f'<script src="{scripts}/{file}"></script>' for file in SCRIPTS)
     whole = f'<div class="static-explorer" id="static-{name}">{cells}{note}<div class="wide">{places[-1]}</div></div>'
-    return f"{_STYLE}\n{sources}\n{whole}\n{script}\n"
+    return f"{_STYLE}\n{sources}\n{whole}\n{_KEYS.format(name=name)}\n{script}\n"

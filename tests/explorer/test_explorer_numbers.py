@@ -69,6 +69,7 @@ def test_density_is_that_of_the_library():
     found = next(numbers.density(view))
     pixel = (found.x[1] - found.x[0]) * (found.y[1] - found.y[0])
     assert found.value.sum() * pixel == pytest.approx(1.0, abs=0.01)  # pixels at the rim are in or out
+    assert not found.value[np.hypot(*np.meshgrid(found.x, found.y)) > 1.55].any()
     inside = np.hypot(*np.meshgrid(found.x, found.y)) < 1.4
     assert found.value[inside] == pytest.approx(1 / (np.pi * 1.5**2), rel=1e-3)  # the circular law
 

@@ -25,6 +25,12 @@ EXAMPLES = {
     "docs/guides/trained.md": (8, 9),
     "docs/guides/models.md": (4, 4),
     "docs/guides/recordings.md": (5, 10),
+    "docs/howto/resume.md": (1, 1),
+    "docs/howto/executors.md": (1, 1),
+    "docs/howto/own_quantity.md": (2, 4),
+    "docs/howto/own_matrix_law.md": (1, 1),
+    "docs/howto/keras_file.md": (2, 0),
+    "docs/howto/cite.md": (2, 0),
     "docs/guides/extending.md": (8, 7),
 }
 #: Folders of docs in which builds put what they make.

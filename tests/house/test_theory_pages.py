@@ -26,7 +26,11 @@ def terms():
 
 def roles(kind, name):
     """What the roles of one kind on a page name, without the words they show."""
-    return [re.sub(r".*<(.*)>", r"\1", text, flags=re.S) for text in re.findall(rf"\{{{kind}\}}`([^`]+)`", PAGES[name])]
+    return roles_of(PAGES[name], kind)
+
+
+def roles_of(text, kind):
+    return [re.sub(r".*<(.*)>", r"\1", role, flags=re.S) for role in re.findall(rf"\{{{kind}\}}`([^`]+)`", text)]
 
 
 def exists(dotted):
@@ -69,10 +73,6 @@ def test_every_term_has_words_and_a_formula_or_function():
         assert re.search(r"\{(py:\w+|eq|ref|term)\}`|\$", said), term
         if re.fullmatch(LABEL, term):
             assert roles_of(said, "ref") and roles_of(said, r"py:\w+"), term
-
-
-def roles_of(text, kind):
-    return re.findall(rf"\{{{kind}\}}`([^`]+)`", text)
 
 
 def test_terms_stand_in_order():
