@@ -10,10 +10,6 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-# the suite with the oldest versions that pyproject.toml allows
-lowest:
-	.ci/lowest
-
 .PHONY: demo test nightly lowest bench lint pictures docs clean
 
 demo: $(VENV)/.installed
@@ -25,6 +21,10 @@ test: $(VENV)/.installed-test
 # campaigns that the suite leaves out
 nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m nightly
+
+# the suite with the oldest versions that pyproject.toml allows
+lowest:
+	.ci/lowest
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/speed.py

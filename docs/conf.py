@@ -32,7 +32,6 @@ exclude_patterns = ["_build", "site_pages"]
 suppress_warnings = [
     "myst.header",  # README and CHANGELOG begin where they like
     "ref.python",  # names of attributes that several results have
-    "toc.not_readable",  # pages that are not written yet
     "myst-nb.lexer",  # of notebooks that are not run
 ]
 

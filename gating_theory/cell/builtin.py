@@ -86,7 +86,7 @@ class Builtin(Outlined):
             path, value = _ONSETS[self.name]
             lines += [f">>> round(float(gt.onset(gt.Ensemble(gt.{self.name}), {path!r})), 4)", str(value)]
         else:
-            lines += [f">>> len(gt.fixed_points(gt.Ensemble(gt.{self.name}, gain=3)))", "2"]
+            lines += [f">>> gt.{self.name}.parameter_names", repr(self.parameter_names)]
         return "\n".join(lines)
 
     @property

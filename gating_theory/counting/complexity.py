@@ -244,6 +244,12 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     ConvergenceError
         no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no fixed point
 
+    See Also
+    --------
+    complexity_onset : where the rate becomes positive
+    kac_rice : the mean number at finite N
+    count_fixed_points : numbers of sampled networks
+
     Examples
     --------
     Networks of N units have about exp(value N) fixed points; below the onset the zero state is the only one:

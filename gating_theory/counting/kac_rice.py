@@ -144,6 +144,11 @@ def kac_rice(
     ConvergenceError
         sites have no fixed point (cells without a closed form)
 
+    See Also
+    --------
+    complexity : the exponential rate of this number
+    count_fixed_points : numbers of sampled networks
+
     Examples
     --------
     The mean number of fixed points of vanilla networks of ten units, and its standard error:

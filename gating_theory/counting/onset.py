@@ -93,6 +93,11 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
         The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
         has failed. Or a complexity on the way did not converge.
 
+    See Also
+    --------
+    complexity : the rate itself
+    fold : where mean-field theory sees fixed points appear
+
     Examples
     --------
     Exponentially many fixed points turn up before the zero state of this GRU loses stability, at 2:

@@ -70,6 +70,11 @@ def largest_exponent(
     TypeError, ValueError, MemoryError, ConvergenceError
         as simulate
 
+    See Also
+    --------
+    lyapunov_spectrum : many exponents of a network with matrices
+    dmft : the exponent by theory
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -170,12 +175,18 @@ def chaos_onset(
     ConvergenceError
         a state or exponent was not finite
 
+    See Also
+    --------
+    chaos_line : the same of infinite networks, by theory
+    largest_exponent : the exponent that changes its sign
+
     Examples
     --------
     Two simulated networks; so small ones become chaotic above the value of infinite ones, 1:
 
     >>> import gating_theory as gt
-    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), n_units=100, n_steps=200, n_networks=2, tol=0.1, rng=0)
+    >>> sizes = {"n_units": 100, "n_steps": 200, "n_networks": 2}
+    >>> found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain", (0.5, 3), tol=0.1, rng=0, **sizes)
     >>> print(round(float(found), 1), found.error > 0, len(found.networks))
     1.6 True 2
     """

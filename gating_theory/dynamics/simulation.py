@@ -61,6 +61,10 @@ class Simulation:
     sites : Sites, the first 20,000 or fewer at time T - 1 (state and the fields it gives rise to)
     dtype : str, in which the matrices' action was stored
 
+    See Also
+    --------
+    Network : networks with matrices
+
     Examples
     --------
     >>> import gating_theory as gt
@@ -187,6 +191,11 @@ def simulate(
         the state is no longer finite (a cell that is not bounded); the message says at which step
     CapabilityError
         a law of matrices that does not act without being formed
+
+    See Also
+    --------
+    steady_state : run until it is stationary, and measured
+    Network : networks with matrices
 
     Examples
     --------

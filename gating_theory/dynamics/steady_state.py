@@ -74,7 +74,8 @@ class SteadyState:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> state = gt.steady_state(gt.Ensemble(gt.Vanilla, gain=2), 1000, 200, rng=0, lyapunov_units=200)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=2)
+    >>> state = gt.steady_state(ens, 1000, 200, rng=0, lyapunov_units=200)
     >>> state.verdict, state.lyapunov > 0
     ('chaotic', True)
     """
@@ -223,10 +224,16 @@ def steady_state(
     TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError
         as simulate
 
+    See Also
+    --------
+    simulate : the run itself
+    dmft : the same state by theory
+    fixed_points : states at rest
+
     Examples
     --------
     >>> import gating_theory as gt
-    >>> state = gt.steady_state(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1}), 500, 200, rng=0, lyapunov_units=0)
+    >>> state = gt.steady_state(gt.Ensemble(gt.GRU), 500, 200, rng=0, lyapunov_units=0)
     >>> state.verdict
     'settled'
     """

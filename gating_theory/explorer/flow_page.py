@@ -119,7 +119,7 @@ class _FlowPage:
         add(self.layers)
         return [
             {"roots": "preset"},
-            {"title": "Candidate: weights U_h, biases b_h", "roots": f"{names['U_h']} {names['b_h']}"},
+            {"title": "Candidate: U_h, b_h", "roots": f"{names['U_h']} {names['b_h']}"},
             {"title": "Update gate: U_z, b_z", "roots": f"{names['U_z']} {names['b_z']}", "fold": folds["z"],
              "note": "Moves no fixed point; it can make a sink a source."},
             {"title": "Reset gate: U_r, b_r", "roots": f"{names['U_r']} {names['b_r']}", "fold": folds["r"]},
@@ -162,7 +162,7 @@ class _FlowPage:
             self.picture.clear_slow()
             self._wait()
         self._write("calculating")
-        self.background["fast"].ask(self.key, at_once, view, tell=self._teller(view))
+        self.background["fast"].ask(self.key, at_once, view, tell=self._teller(view, quick=True))
 
     def _wait(self):
         self.background["slow"].forget(self.key)
@@ -172,12 +172,12 @@ class _FlowPage:
 
     def _rested(self):
         self.timer = None
-        self.background["slow"].ask(self.key, at_rest, self.view, tell=self._teller(self.view))
+        self.background["slow"].ask(self.key, at_rest, self.view, tell=self._teller(self.view, quick=False))
 
-    def _teller(self, view):
+    def _teller(self, view, quick):
         def tell(answer):  # in a thread of a lane
             if self.open:
-                self.document.add_next_tick_callback(partial(self._told, view, answer))
+                self.document.add_next_tick_callback(partial(self._told, view, quick, answer))
 
         return tell
 
@@ -185,11 +185,12 @@ class _FlowPage:
         self.open = False
         self.background.forget(self.key[0])
 
-    def _told(self, view: FlowView, answer: Answer):
+    def _told(self, view: FlowView, quick: bool, answer: Answer):
         if view.values != self.view.values:
             return
         if answer.code in ("failed", "crashed"):
             self.failed = str(answer.value)
+            self.shown = None if quick else self.shown  # what is shown would be of other weights
         elif answer.code == "piece":
             self._show(answer.value)
         self._write()
@@ -272,10 +273,9 @@ document.querySelectorAll('main details').forEach((fold, i) => { if (cb_obj.tags
 
 
 def _numbers(shown: Portrait | None, failed: str, state: str) -> str:
-    if failed:
-        return f'<p class="status" role="status">{escape(failed)}</p>'
     if shown is None:
-        return '<p class="status" role="status">calculating; the first time this takes some seconds, for compiling</p>'
+        waits = "calculating; the first time this takes some seconds, for compiling"
+        return f'<p class="status" role="status">{escape(failed or waits)}</p>'
     rows = "".join(
         f"<tr><td>{escape(label)}</td><td>{_place(x)}</td><td>{_place(y)}</td><td>{_pair(values)}</td></tr>"
         for label, (x, y), values in zip(shown.labels, shown.states, shown.eigenvalues)
@@ -287,7 +287,7 @@ def _numbers(shown: Portrait | None, failed: str, state: str) -> str:
         f'<div class="scroll"><table class="points">'
         "<tr><th>kind</th><th>h<sub>1</sub></th><th>h<sub>2</sub></th><th>eigenvalues</th></tr>"
         f"{rows}</table></div>"
-        f'<p class="status" role="status">{state or "&nbsp;"}</p>'
+        f'<p class="status" role="status">{escape(failed or state) or "&nbsp;"}</p>'
     )
 
 

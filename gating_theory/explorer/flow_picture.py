@@ -25,11 +25,11 @@ _CURVES = {
     "field": ("#9aa7b1", "solid", 1.0),
     "first": (BLUE, "solid", 1.6),
     "second": (ORANGE, "solid", 1.6),
+    "trajectories": (BLACK, "solid", 1.6),
     "stable": (PURPLE, "dotted", 1.8),
     "unstable": (PURPLE, "solid", 1.3),
     "attracting": (GREEN, "solid", 3.0),
     "repelling": (VERMILLION, "dashed", 2.5),
-    "trajectories": (BLACK, "solid", 1.6),
 }
 
 #: A little beyond the square in which states are.

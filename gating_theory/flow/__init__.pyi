@@ -4,7 +4,6 @@ from ..plotting.flows import plot_attractors_along as plot_attractors_along
 from ..plotting.flows import plot_basins as plot_basins
 from ..plotting.flows import plot_bifurcations as plot_bifurcations
 from ..plotting.flows import plot_portrait as plot_portrait
-from ..plotting.flows import separatrices as separatrices
 from ..plotting.planes import plot_curves as plot_curves
 from ..plotting.planes import plot_topology_map as plot_topology_map
 from ..plotting.sections import plot_section as plot_section
@@ -66,6 +65,7 @@ from .orbits.section_diagrams import SectionDiagram as SectionDiagram
 from .orbits.section_diagrams import section_diagram as section_diagram
 from .orbits.sections import PoincareSection as PoincareSection
 from .orbits.sections import poincare_section as poincare_section
+from .orbits.separatrices import separatrices as separatrices
 from .orbits.slow_manifold import SlowManifold as SlowManifold
 from .orbits.slow_manifold import slow_manifold as slow_manifold
 from .proof.fixed_points import FlowFixedPoint as FlowFixedPoint

@@ -26,7 +26,9 @@ def chaotic_gru() -> GRUFlow:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> gt.lyapunov_spectrum(gt.flow.chaotic_gru(), start=[0.1, 0.2, 0.3], time=2000).n_positive
+    >>> gt.lyapunov_spectrum(
+    ...     gt.flow.chaotic_gru(), start=[0.1, 0.2, 0.3], time=2000
+    ... ).n_positive
     1
     """
     return GRUFlow(

@@ -38,6 +38,9 @@ _MOST_UNITS = 12
 #: Where in its cell a grid line of nullclines lies: not in the middle, so that none is at 0, where symmetric flows have nullclines.
 _OFF_CENTRE = 0.4837
 
+#: Sides of a box that are narrower have no width but that of rounding errors.
+_NO_WIDTH = 1e-9
+
 #: Largest gate-free residual of a saved fixed point.
 _FIXED = 1e-8
 
@@ -152,7 +155,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"h": 6}), n_units=3, rng=0)
+        >>> net = gt.Network.sample(
+        ...     gt.Ensemble(gt.GRU, gain={"h": 6}), n_units=3, rng=0
+        ... )
         >>> flow = gt.flow.Flow.from_network(net)
         >>> len(flow.fixed_points())
         3
@@ -215,7 +220,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> flow = gt.flow.Flow.from_dict({"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]})
+        >>> flow = gt.flow.Flow.from_dict(
+        ...     {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]}
+        ... )
         >>> flow.parameter("b_h[1]")
         0.1
         """
@@ -541,7 +548,9 @@ class Flow:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).with_parameters({"b_h[0]": 2.0, "b_h[1]": -2.0})
+        >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 3]]).with_parameters(
+        ...     {"b_h[0]": 2.0, "b_h[1]": -2.0}
+        ... )
         >>> flow.bias[2]
         array([ 2., -2.])
         """
@@ -727,7 +736,8 @@ class Flow:
         ----------
         n : int >= 10, grid points along each axis of the area, and 1 % beyond
         box : (low, high) or two such pairs, optional
-            The area looked at. Default: ``bounds``, which have no width along a variable that nothing drives.
+            The area looked at. Default: ``bounds``; a side without width, along a variable that nothing drives, has that of the
+            other.
 
         Returns
         -------
@@ -955,7 +965,9 @@ class GRUFlow(Flow):
 
 
 def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
-    """(dim, 2) array of limits: those given, or by default the flow's ``bounds``.
+    """(dim, 2) array of limits: those given, or by default the flow's ``bounds``, with some width on each side.
+
+    A variable that nothing drives has bounds without width; it gets that of the widest side, or 2 where none has any.
 
     Parameters
     ----------
@@ -968,10 +980,20 @@ def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
         another shape, low not below high
     """
     if box is None:
-        return np.array(flow.bounds, dtype=float)
+        return _with_width(np.array(flow.bounds, dtype=float))
     limits = real_array("box", box)
     if limits.shape == (2,):
         limits = np.tile(limits, (flow.dim, 1))
     if limits.shape != (flow.dim, 2) or not (limits[:, 0] < limits[:, 1]).all():
         raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {limits.tolist()}")
+    return limits
+
+
+def _with_width(limits):
+    width = np.diff(limits, axis=1)[:, 0]
+    narrow = width < _NO_WIDTH
+    if narrow.any():
+        half = 1.0 if narrow.all() else 0.5 * width.max()
+        centre = limits[narrow].mean(axis=1)
+        limits[narrow] = np.stack([centre - half, centre + half], axis=1)
     return limits

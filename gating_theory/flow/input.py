@@ -247,7 +247,9 @@ class Periodic:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> flow = gt.GRUFlow(U_h=[[1, 0], [0, 1]], input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+    >>> flow = gt.GRUFlow(
+    ...     U_h=[[1, 0], [0, 1]], input=gt.flow.Periodic(5.0, sines={"h": [0.5]})
+    ... )
     >>> gt.flow.periodic_response(flow, [0.0, 0.0]).stable
     True
     """

@@ -219,6 +219,10 @@ def gradient_growth(
     ConvergenceError
         the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
 
+    See Also
+    --------
+    product_singular_values : all singular values of the same product
+
     Examples
     --------
     Through 100 steps of a GRU at its zero state gradients that go through the same weights again and again decay more slowly:

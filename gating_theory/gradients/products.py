@@ -425,6 +425,10 @@ def product_singular_values(
     MemoryError
         said before any is taken
 
+    See Also
+    --------
+    gradient_growth : mean squares alone, through thousands of steps
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -119,7 +119,10 @@ class Contents:
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> found = gt.read({"rnn.weight_ih_l0": np.ones((8, 3)), "rnn.weight_hh_l0": np.eye(8)}, nonlinearity="tanh")
+    >>> found = gt.read(
+    ...     {"rnn.weight_ih_l0": np.ones((8, 3)), "rnn.weight_hh_l0": np.eye(8)},
+    ...     nonlinearity="tanh",
+    ... )
     >>> found.names
     ('rnn',)
     >>> found.layer(0).network.n_units
@@ -149,6 +152,19 @@ class Contents:
         ------
         TypeError, ValueError
             no such module, none at all, or several; what is wrong with its weights
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> found = gt.read(
+        ...     {
+        ...         "decoder.weight_ih_l0": np.ones((24, 3)),
+        ...         "decoder.weight_hh_l0": np.zeros((24, 8)),
+        ...     }
+        ... )
+        >>> found.weights("decoder").kind
+        'GRU'
         """
         if not self.modules:
             hint = f": {self.hint}" if self.hint else ""
@@ -177,6 +193,17 @@ class Contents:
         layer : int >= 0
         direction : "forward" or "reverse"
         prefix : str, optional, as for :meth:`weights`
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> found = gt.read(
+        ...     {"weight_ih_l0": np.ones((24, 3)), "weight_hh_l0": np.zeros((24, 8))}
+        ... )
+        >>> layer = found.layer(0)
+        >>> layer.cell.name, layer.input_size, layer.network.n_units
+        ('GRUResetAfter', 3, 8)
         """
         return self.weights(prefix).layer(layer, direction)
 

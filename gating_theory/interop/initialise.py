@@ -65,7 +65,9 @@ class Initialisation:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> mine = gt.Initialisation("mine", gt.Ensemble(gt.LSTM, gain=0.5, bias={"f": 1}))
+    >>> mine = gt.Initialisation(
+    ...     "mine", gt.Ensemble(gt.LSTM, gain=0.5, bias={"f": 1})
+    ... )
     >>> mine.needs_biases
     True
     >>> round(gt.compare_initialisations([mine])["mine"].radius, 4)

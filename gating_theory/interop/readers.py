@@ -97,8 +97,16 @@ def read(
     >>> import gating_theory as gt
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> weights = {"weight_ih_l0": (96, 3), "weight_hh_l0": (96, 32), "bias_ih_l0": 96, "bias_hh_l0": 96}
-    >>> np.savez("model.npz", **{name: rng.normal(0, 0.1, shape) for name, shape in weights.items()})
+    >>> weights = {
+    ...     "weight_ih_l0": (96, 3),
+    ...     "weight_hh_l0": (96, 32),
+    ...     "bias_ih_l0": 96,
+    ...     "bias_hh_l0": 96,
+    ... }
+    >>> np.savez(
+    ...     "model.npz",
+    ...     **{name: rng.normal(0, 0.1, shape) for name, shape in weights.items()},
+    ... )
     >>> found = gt.read("model.npz")
     >>> print(found)
     model.npz, an archive of numpy arrays (.npz):

@@ -123,6 +123,19 @@ class RecurrentLayer:
         Returns
         -------
         RecurrentLayer
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer = read(torch.nn.GRU(3, 8)).layer(0)
+        >>> random = gt.Network.sample(
+        ...     gt.Ensemble(gt.GRUResetAfter, gain=2.0), 8, rng=0
+        ... )
+        >>> control = layer.with_network(random)
+        >>> round(control.network.ensemble.gain["h"], 1)
+        2.0
         """
         layout, n = layout_of(self.kind), self.network.n_units
         if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
@@ -142,6 +155,17 @@ class RecurrentLayer:
         -------
         input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N)
             For ``network.driven(input, parameters)``.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer = read(torch.nn.GRU(3, 8)).layer(0)
+        >>> fields, parameters = layer.drive([1.0, 0.0, 0.0])
+        >>> net = layer.network.driven(fields, parameters)
+        >>> fields.shape, parameters.shape
+        ((3, 8), (1, 8))
         """
         x = real_array("x", x)
         size = self.input_size
@@ -190,6 +214,15 @@ class RecurrentLayer:
         Returns
         -------
         (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer = read(torch.nn.LSTM(3, 8)).layer(0)
+        >>> layer.run(torch.randn(5, 3).numpy()).shape
+        (6, 2, 8)
         """
         states = self.fed(inputs, state).states
         return states[:, 0] if not unequal_shapes(inputs) and np.ndim(inputs) == 2 else states
@@ -206,6 +239,15 @@ class RecurrentLayer:
         Returns
         -------
         (d N, I) or (B, d N, I) array, rows as those of ``Network.jacobian``
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer = read(torch.nn.GRU(3, 8)).layer(0)
+        >>> layer.input_jacobian(torch.zeros(1, 8).numpy(), [1.0, 0.0, 0.0]).shape
+        (8, 3)
         """
         net = self.network.driven(*self.drive(x))
         pushed = input_push(net, net.as_state(state), *self.input_weights)
@@ -235,6 +277,16 @@ class RecurrentLayer:
             the states do not fit
         ConvergenceError
             the state runs away (ReLU); ``estimate`` is the last finite one
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer = read(torch.nn.GRU(3, 8)).layer(0)
+        >>> recording = layer.record(torch.randn(5, 2, 3).numpy(), lengths=[5, 3])
+        >>> recording.n_steps, recording.n_sequences, int(recording.running.sum())
+        (5, 2, 8)
         """
         given = real_array("x", x)
         if given.ndim != 3:
@@ -276,7 +328,8 @@ class Recording:
     >>> import gating_theory as gt
     >>> import torch
     >>> from gating_theory.interop.torch import read
-    >>> recording = read(torch.nn.GRU(3, 8)).layer(0).record(torch.randn(5, 2, 3).numpy())
+    >>> layer, x = read(torch.nn.GRU(3, 8)).layer(0), torch.randn(5, 2, 3)
+    >>> recording = layer.record(x.numpy())
     >>> recording.states.shape
     (6, 2, 1, 8)
     >>> net, states = recording.at([0, 4], [1, 1])
@@ -329,6 +382,17 @@ class Recording:
         Returns
         -------
         Network of batch B, (B, d, N) array
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer, x = read(torch.nn.GRU(3, 8)).layer(0), torch.randn(5, 2, 3)
+        >>> recording = layer.record(x.numpy())
+        >>> net, states = recording.at([0, 4], [1, 1])
+        >>> abs(net.eigenvalues(states)).shape
+        (2, 8)
         """
         last, count = self.n_steps - 1, self.n_sequences - 1
         points = integers("times", times, high=last), integers("sequences", sequences, high=count)
@@ -361,6 +425,18 @@ class Recording:
         Returns
         -------
         Sites
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer, x = read(torch.nn.GRU(3, 50)).layer(0), torch.randn(20, 1, 3)
+        >>> recording = layer.record(x.numpy())
+        >>> sites = recording.sites([10, 19], [0, 0])
+        >>> spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
+        >>> bool(0.5 < spectrum.radius() < 1.0)
+        True
         """
         net, states = self.at(times, sequences)
         return replace(net.sites(states), source="recorded network")
@@ -378,6 +454,17 @@ class Recording:
         correlation : float
             Of the inputs at one step and the next, the mean over units, fields and site parameters; 0 for white input, nan for one
             that never changes and for sequences of one step.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import torch
+        >>> from gating_theory.interop.torch import read
+        >>> layer, x = read(torch.nn.GRU(3, 50)).layer(0), torch.randn(200, 1, 3)
+        >>> recording = layer.record(x.numpy())
+        >>> ens, correlation = recording.driven_ensemble()
+        >>> ens.cell.name, abs(correlation) < 0.3
+        ('GRUResetAfter', True)
         """
         net, cell = self.layer.network, self.layer.cell
         still, moving, products = _fed(self)

@@ -71,7 +71,9 @@ def init_(
     >>> import gating_theory as gt
     >>> import torch
     >>> from gating_theory.interop.torch import init_
-    >>> module = init_(torch.nn.LSTM(3, 50), gt.orthogonal(gt.LSTM, bias={"f": 1}), rng=0)
+    >>> module = init_(
+    ...     torch.nn.LSTM(3, 50), gt.orthogonal(gt.LSTM, bias={"f": 1}), rng=0
+    ... )
     >>> module.bias_ih_l0[50].item()
     1.0
     >>> U_f = module.weight_hh_l0[50:100]

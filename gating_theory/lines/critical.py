@@ -173,7 +173,9 @@ def critical(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> gains = gt.critical(gt.Ensemble(gt.GRU, bias_std=0.5), "gain", "abscissa", 1)
+    >>> gains = gt.critical(
+    ...     gt.Ensemble(gt.GRU, bias_std=0.5), "gain", "abscissa", 1
+    ... )
     >>> round(gains, 4)
     2.285
     """

@@ -138,7 +138,8 @@ def critical_line(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+    >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
     >>> line.at(1.0).round(6)
     array([2.])
     >>> [(point.kind, round(point.x, 4)) for point in line.points]

@@ -183,7 +183,8 @@ class CriticalLine:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+    >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+    >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
     >>> line.name, line.status.code
     ('onset', 'ok')
     >>> line.curve(3)[0].round(4)
@@ -233,6 +234,14 @@ class CriticalLine:
         Parameters
         ----------
         n : int >= 2, points of each curve
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
+        >>> [points.shape for points in line.curve(100)]
+        [(100, 2)]
         """
         return [curve.points(n) for curve in self.curves]
 
@@ -250,7 +259,8 @@ class CriticalLine:
         Examples
         --------
         >>> import gating_theory as gt
-        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), "onset", bounds=((0, 10), (0.5, 4)))
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
         >>> line.at(5.0).round(6)
         array([2.])
         >>> line.at(11.0)
@@ -291,6 +301,15 @@ class CriticalLine:
         ------
         TypeError, ValueError
             Values that are not allowed; paths that are directions or functions, of which only the names are known.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
+        >>> zero = gt.fixed_points(line.ensemble_at(1.0, 2.0))[0]
+        >>> round(gt.Spectrum(zero).radius(), 6)
+        1.0
         """
         for path in self.paths:
             if not is_of_hyperparameters(path):
@@ -383,6 +402,16 @@ class CriticalLine:
         Parameters
         ----------
         path : str or path-like
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> paths, bounds = ("gain.r", "gain.h"), ((0, 10), (0.5, 4))
+        >>> line = gt.critical_line(gt.Ensemble(gt.GRU), paths, "onset", bounds=bounds)
+        >>> line.to_csv("onset.csv")
+        >>> from pathlib import Path
+        >>> Path("onset.csv").read_text().partition("\\n")[0]
+        'curve,gain.r,gain.h,error of gain.r,error of gain.h,moment,point'
         """
         with path_of("path", path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns())

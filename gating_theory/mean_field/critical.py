@@ -75,6 +75,14 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    fold : where fixed points of finite amplitude appear
+    tricritical : where the onset becomes discontinuous
+    chaos_line : where chaos begins
+    critical : the value at which any quantity has a given value
+    critical_line : onsets, folds and others in a plane
+
     Examples
     --------
     A reset gate that is half open doubles the gain that the zero state bears; a positive bias opens it, and the zero state
@@ -83,9 +91,11 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
     >>> import gating_theory as gt
     >>> round(float(gt.onset(gt.Ensemble(gt.GRU), "gain.h")), 4)
     2.0
-    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, bias={"r": 2}), "gain.h")), 4)  # 1 / sigma(2)
+    >>> opened = gt.Ensemble(gt.GRU, bias={"r": 2})
+    >>> round(float(gt.onset(opened, "gain.h")), 4)  # 1 / sigma(2)
     1.1353
-    >>> round(float(gt.onset(gt.Ensemble(gt.GRU, gain={"h": 1.5}), "bias.r")), 4)  # sigma(b_r) = 2/3
+    >>> strong = gt.Ensemble(gt.GRU, gain={"h": 1.5})
+    >>> round(float(gt.onset(strong, "bias.r")), 4)  # sigma(b_r) = 2/3
     0.6931
     """
     path = _path("onset", ensemble, parameter, bounds)
@@ -221,6 +231,13 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    onset : where the zero state loses stability
+    tricritical : where folds and onsets meet
+    complexity_onset : where networks have exponentially many fixed points
+    critical_line : folds in a plane
+
     Examples
     --------
     Between the fold and the onset the zero state is stable, and other fixed points exist beside it:
@@ -228,8 +245,10 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
     >>> import gating_theory as gt
     >>> gated = gt.Ensemble(gt.GRU, gain={"r": 8})
     >>> found = gt.fold(gated, "gain.h", bounds=(1, 3))
-    >>> print(round(float(found), 4), found.discontinuous, round(float(gt.onset(gated, "gain.h")), 4))
-    1.8046 True 2.0
+    >>> round(float(found), 4), found.discontinuous
+    (1.8046, True)
+    >>> round(float(gt.onset(gated, "gain.h")), 4)
+    2.0
     """
     path = _path("fold", ensemble, parameter, bounds)
     onsets, born, merging = _births(path)
@@ -354,6 +373,11 @@ def tricritical(
         no such paths, two that set the same hyperparameter, bounds that are none
     CapabilityError
         no zero state or no closed-form site fixed point
+
+    See Also
+    --------
+    onset, fold : the two transitions that meet there
+    chaos_tricritical : the same of chaos
 
     Examples
     --------

@@ -79,6 +79,13 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     ConvergenceError
         a root was bracketed but not polished
 
+    See Also
+    --------
+    steady_state : the state that a simulated large network settles into
+    dmft : moving states, by dynamic mean field
+    onset, fold : where fixed points appear
+    Network.find_fixed_points : those of one network
+
     Examples
     --------
     Below its onset a GRU with a strong reset gate has two states beside zero, both unstable:

@@ -92,13 +92,19 @@ def memory_onset(
     TypeError, ValueError
         no such path, bounds that are none
 
+    See Also
+    --------
+    onset : where the random part loses stability
+    LowRank : the part of the matrices that makes the memory
+
     Examples
     --------
     A pair of fixed points that remember a pattern appears in a GRU where the overlap reaches 1 / sigma(b_r):
 
     >>> import gating_theory as gt
     >>> memory = gt.LowRank("h", covariance=[[1.0, 0.5], [0.5, 1.0]])
-    >>> print(round(float(gt.memory_onset(gt.Ensemble(gt.GRU, gain={"h": 0.5}, low_rank=memory))), 4))  # 0.5 times this is 2
+    >>> gated = gt.Ensemble(gt.GRU, gain={"h": 0.5}, low_rank=memory)
+    >>> round(float(gt.memory_onset(gated)), 4)  # the overlap 0.5 times this factor is 2
     4.0
     """
     _require_low_rank(instance("ensemble", ensemble, Ensemble))

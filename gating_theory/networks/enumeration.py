@@ -79,7 +79,8 @@ class FixedPointCounts:
     Ten networks of six units, the zero state of each counted; the others come in pairs:
 
     >>> import gating_theory as gt
-    >>> found = gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2), n_units=6, n_networks=10, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=2)
+    >>> found = gt.count_fixed_points(ens, n_units=6, n_networks=10, rng=0)
     >>> found.counts, bool(found.complete.all())
     (array([5, 3, 1, 3, 1, 3, 1, 3, 1, 3]), True)
     """
@@ -299,6 +300,11 @@ def count_fixed_points(
     TypeError, ValueError
         Naming the argument, its value and what is allowed.
 
+    See Also
+    --------
+    Network.find_fixed_points : a search in one network
+    kac_rice : the mean number by theory
+
     Notes
     -----
     Never a proof that all were found: a pair that no curve and no start has come to, with indices +1 and -1, changes neither the
@@ -308,7 +314,8 @@ def count_fixed_points(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), n_units=8, n_networks=20, rng=0)
+    >>> ens = gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8})
+    >>> result = gt.count_fixed_points(ens, n_units=8, n_networks=20, rng=0)
     >>> result.degree_passed
     1.0
     """

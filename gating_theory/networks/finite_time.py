@@ -222,6 +222,10 @@ def finite_time_exponents(
     ConvergenceError
         the state runs away; ``estimate`` is the last state
 
+    See Also
+    --------
+    lyapunov_spectrum : the means of these exponents, many of them
+
     Examples
     --------
     >>> import gating_theory as gt

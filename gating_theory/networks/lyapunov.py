@@ -283,6 +283,11 @@ def lyapunov_spectrum(
     ConvergenceError
         The state or the frame runs away to infinity (cells with unbounded candidates); ``estimate`` is the last state.
 
+    See Also
+    --------
+    finite_time_exponents : how much exponents of short windows vary
+    largest_exponent : one exponent of a large network without matrices
+
     Notes
     -----
     Everything runs on one BLAS thread, because small QR decompositions are slower on several; use processes for several networks.

@@ -77,6 +77,11 @@ class Network:
     TypeError, ValueError
         For wrong types, shapes that do not fit together, values that are not finite.
 
+    See Also
+    --------
+    simulate : large networks whose matrices are never formed
+    Spectrum : the spectrum in the limit of many units
+
     Notes
     -----
     States are arrays (d, N), with a batch (B, d, N). Flat ones, (d N,) or (B, d N), are taken as well: the N values of the first
@@ -156,6 +161,13 @@ class Network:
             of units than given loadings have.
         CapabilityError
             the law of a matrix is unknown
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain=2), 100, rng=0)
+        >>> net.matrices.shape, round(float(net.matrices.std()), 2)  # 2 / sqrt(100)
+        ((3, 100, 100), 0.2)
         """
         instance("ensemble", ensemble, Ensemble)
         n = integer("n_units", n_units, low=1)
@@ -204,6 +216,14 @@ class Network:
             The messages of all the sites drawn vanish though the fixed point's do not (tiny N only); no typical fixed point.
         CapabilityError
             the law of a matrix is not known to be conditioned; a stack over more than two messages
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=3))[-1]
+        >>> net, state = gt.Network.planted(point, 100, rng=0)
+        >>> bool(abs(net.step(state) - state).max() < 1e-12)
+        True
         """
         if not isinstance(fixed_point, Complexity):
             instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
@@ -827,6 +847,14 @@ class Network:
         -----
         Slow points of the objective "fixed", and starts that are moved along the gate-free map, take for a site
         without a closed-form fixed point the one reached from s = 0.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 20, rng=0)
+        >>> found = net.find_fixed_points(rng=0)
+        >>> len(found.states), found.spectral_radius.round(2)  # the zero state alone
+        (1, array([0.5]))
         """
         from .fixed_points import SearchOptions, search
 

@@ -172,6 +172,10 @@ def predicted_outliers(
     CapabilityError
         a batch of networks; matrices of a law whose edge is not known
 
+    See Also
+    --------
+    split_weights : finds the low-rank part of trained weights
+
     Examples
     --------
     The largest eigenvalue of a network with a low-rank part, predicted and computed:

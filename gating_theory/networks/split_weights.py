@@ -67,7 +67,8 @@ class SplitField:
     >>> import gating_theory as gt
     >>> random = gt.Network.sample(gt.Ensemble(gt.Vanilla), 200, rng=0)
     >>> learned = np.full((200, 200), 3 / 200)  # strength 3
-    >>> field = gt.split_weights(gt.Network(gt.Vanilla, random.matrices + learned, random.biases)).fields["h"]
+    >>> net = gt.Network(gt.Vanilla, random.matrices + learned, random.biases)
+    >>> field = gt.split_weights(net).fields["h"]
     >>> print(field.law, round(field.gain, 1), field.strengths.round(1))
     iid 1.0 [3.1]
     """
@@ -285,6 +286,10 @@ def split_weights(net: Network, initial: Network | npt.ArrayLike | None = None) 
     ------
     TypeError, ValueError
         not a Network, a batch of networks, a single unit, an initial one of another cell or size
+
+    See Also
+    --------
+    predicted_outliers : eigenvalues that the learned part makes
 
     Examples
     --------

@@ -47,7 +47,9 @@ def plot_correlation_transient(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> transient = gt.correlation_transient(gt.Ensemble(gt.Vanilla, gain=2.0), 10, 0.5)
+    >>> transient = gt.correlation_transient(
+    ...     gt.Ensemble(gt.Vanilla, gain=2.0), 10, 0.5
+    ... )
     >>> ax = gt.plotting.plot_correlation_transient(transient)
     """
     several = labelled("transient", transient, CorrelationTransient, _weights, "correlation_transient", message)

@@ -51,7 +51,8 @@ def plot_complexity(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> data = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.5, 1.5, 2.0]}, ["complexity"])
+    >>> ens, axes = gt.Ensemble(gt.Vanilla), {"gain.h": [0.5, 1.5, 2.0]}
+    >>> data = gt.phase_diagram(ens, axes, ["complexity"])
     >>> ax = gt.plotting.plot_complexity(data)
     """
     require_dataset(dataset)

@@ -61,9 +61,11 @@ def plot_eigenvalues_along(
     --------
     >>> import numpy as np
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), n_units=20, rng=0)
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 20, rng=0)
     >>> states = net.run(net.random_state(0), 5, trajectory=True)
-    >>> axes = gt.plotting.plot_eigenvalues_along([net.eigenvalues(state) for state in states], [0, 1, 5])
+    >>> axes = gt.plotting.plot_eigenvalues_along(
+    ...     [net.eigenvalues(state) for state in states], [0, 1, 5]
+    ... )
     >>> [one.get_title() for one in axes]
     ['step 0', 'step 1', 'step 5']
     """
@@ -122,9 +124,11 @@ def animate_eigenvalues(
     --------
     >>> import numpy as np
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), n_units=20, rng=0)
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 20, rng=0)
     >>> states = net.run(net.random_state(0), 5, trajectory=True)
-    >>> film = gt.plotting.animate_eigenvalues([net.eigenvalues(state) for state in states])
+    >>> film = gt.plotting.animate_eigenvalues(
+    ...     [net.eigenvalues(state) for state in states]
+    ... )
     """
     from matplotlib.animation import FuncAnimation
 

@@ -52,8 +52,11 @@ def plot_lyapunov_spectrum(result: LyapunovSpectrum | Mapping[str, LyapunovSpect
     Examples
     --------
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 8}), n_units=20, rng=0)
-    >>> ax = gt.plotting.plot_lyapunov_spectrum(gt.lyapunov_spectrum(net, n_steps=50, rng=0))
+    >>> ens = gt.Ensemble(gt.GRU, gain={"h": 8})
+    >>> net = gt.Network.sample(ens, n_units=20, rng=0)
+    >>> ax = gt.plotting.plot_lyapunov_spectrum(
+    ...     gt.lyapunov_spectrum(net, n_steps=50, rng=0)
+    ... )
     >>> ax.get_xlabel()
     'index / N'
     """
@@ -123,8 +126,10 @@ def plot_finite_time_exponents(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), n_units=20, rng=0)
-    >>> ax = gt.plotting.plot_finite_time_exponents(gt.finite_time_exponents(net, 5, n_steps=200, rng=1))
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 20, rng=0)
+    >>> ax = gt.plotting.plot_finite_time_exponents(
+    ...     gt.finite_time_exponents(net, 5, n_steps=200, rng=1)
+    ... )
     >>> ax.get_ylabel()
     'share of windows'
     """

@@ -72,7 +72,9 @@ def plot_fixed_points(
     >>> matrices = np.zeros((3, 2, 2))
     >>> matrices[2] = 3 * np.eye(2)
     >>> net = gt.Network(gt.Ensemble(gt.GRU), matrices, np.zeros((3, 2)))
-    >>> ax = gt.plotting.plot_fixed_points(gt.fixed_point_analysis(net, n_starts=64, n_steps=200))
+    >>> ax = gt.plotting.plot_fixed_points(
+    ...     gt.fixed_point_analysis(net, n_starts=64, n_steps=200)
+    ... )
     """
     points, one = _chosen(found, held)
     if not len(points):

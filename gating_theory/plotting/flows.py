@@ -12,16 +12,15 @@ from ..errors import CapabilityError
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.flow import Flow, box_limits
-from ..flow.limits import LONGEST
 from ..flow.orbits.all_cycles import cycles as all_cycles
 from ..flow.orbits.attractors_along import AttractorsAlong
 from ..flow.orbits.basin_intervals import basin_intervals
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
-from ..flow.orbits.trajectories import advance
+from ..flow.orbits.separatrices import separatrices
 from ..flow.proof.fixed_points import FlowFixedPoints
-from ..support.checks import boolean, choice, instance, integer, real, several, shown
+from ..support.checks import boolean, choice, instance, integer, several, shown
 from .labels import parameter_label, runs
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
 
@@ -33,88 +32,10 @@ __all__ = [
     "plot_basins",
     "plot_bifurcations",
     "plot_portrait",
-    "separatrices",
 ]
-
-#: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
-_BESIDE, _AT_REST = 1e-4, 1e-7
 
 #: Marker and face of each kind of fixed point; saddles are crosses.
 _POINTS = {"sink": ("o", BLACK), "source": ("o", "white"), "saddle": ("X", VERMILLION), "undecided": ("s", "0.6")}
-
-
-def separatrices(
-    flow: Flow, points: FlowFixedPoints | None = None, *, time: float = 200.0, n: int = 400
-) -> dict[str, list[np.ndarray]]:
-    """Stable and unstable manifolds of the saddles of a two-dimensional flow, as curves.
-
-    Parameters
-    ----------
-    flow : Flow of two dimensions
-    points : FlowFixedPoints, optional
-        Default: ``flow.fixed_points()``.
-    time : float from 0 to 1e6
-        How long each manifold is followed, forwards or backwards.
-    n : int
-        Points per curve, closer where it is fast.
-
-    Returns
-    -------
-    dict
-        "stable" and "unstable" to lists of (m, 2) arrays.
-
-    Raises
-    ------
-    TypeError, ValueError, CapabilityError
-        arguments that are not allowed, dim other than 2
-
-    See Also
-    --------
-    gating_theory.flow.plot_portrait : Draws them.
-    gating_theory.flow.basins : What lies between.
-
-    Examples
-    --------
-    >>> import gating_theory as gt
-    >>> curves = gt.flow.separatrices(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=50)
-    >>> [len(curves[kind]) for kind in ("stable", "unstable")]
-    [2, 2]
-    """
-    instance("flow", flow, Flow)
-    time, n = real("time", time, low=0.0, high=LONGEST), integer("n", n, low=2)
-    if points is not None:
-        instance("points", points, FlowFixedPoints)
-    if flow.dim != 2:
-        raise CapabilityError(f"separatrices are drawn for two-dimensional flows; this one has dim {flow.dim}")
-    points = flow.fixed_points() if points is None else points
-    bound = 1.2 * np.abs(flow.bounds).max()
-    out: dict[str, list[np.ndarray]] = {"stable": [], "unstable": []}
-    for p in points:
-        if p.kind != "saddle":
-            continue
-        values, vectors = np.linalg.eig(flow.jacobian(p.state))
-        for value, v in zip(values.real, vectors.real.T):
-            name, sign = ("unstable", 1.0) if value > 0 else ("stable", -1.0)
-            for side in (1.0, -1.0):
-                start = p.state + _BESIDE * side * v / np.linalg.norm(v)
-                out[name].append(_manifold(flow, p.state, start, sign, time, n, bound))
-    return out
-
-
-def _manifold(flow, saddle, start, sign, time, n, bound):
-    """The trajectory from beside a saddle, forwards (sign 1) or backwards (-1), as a curve (m, 2) from the saddle on."""
-    x, curve, t = start, [saddle, start], 0.0
-    while t < time and len(curve) < 20 * n:
-        # equal lengths rather than equal times: about 1/n of the box a step
-        step = min(time / n, 4.0 / n / max(np.linalg.norm(flow(x)), 1e-6))
-        x = advance(flow, x, sign * step, bound=bound)
-        t += step
-        if not np.isfinite(x).all():
-            break
-        curve.append(x)
-        if np.linalg.norm(flow(x)) < _AT_REST and t > 1.0:
-            break
-    return np.array(curve)
 
 
 def plot_portrait(
@@ -319,7 +240,9 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> ax = gt.flow.plot_basins(gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=11))
+    >>> ax = gt.flow.plot_basins(
+    ...     gt.flow.basins(gt.GRUFlow(U_h=[[3, 0], [0, 1]]), n=11)
+    ... )
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -365,7 +288,8 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     Examples
     --------
     >>> import gating_theory as gt
-    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 0.1, 0.3], starts=11)
+    >>> flow, values = gt.GRUFlow(U_h=3), [0.0, 0.1, 0.3]
+    >>> along = gt.flow.attractors_along(flow, "b_h[0]", values, starts=11)
     >>> ax = gt.flow.plot_attractors_along(along)
     """
     instance("along", along, AttractorsAlong)
@@ -431,7 +355,8 @@ def plot_bifurcations(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=3), "b_h[0]", (-1, 1), [0.8586])
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
     >>> ax = gt.flow.plot_bifurcations(branch)
     >>> ax.get_xlabel()
     '$b^{h}_{1}$'

@@ -72,7 +72,9 @@ def plot_singular_values(
     --------
     >>> import gating_theory as gt
     >>> zero = gt.fixed_points(gt.Ensemble(gt.Vanilla))[0]
-    >>> ax = gt.plotting.plot_singular_values(gt.Spectrum(zero).singular_values(), n=10)
+    >>> ax = gt.plotting.plot_singular_values(
+    ...     gt.Spectrum(zero).singular_values(), n=10
+    ... )
     """
     instance("result", result, SingularValues)
     n = integer("n", n, low=10)
@@ -197,7 +199,9 @@ def plot_gradient_growth(
     --------
     >>> import gating_theory as gt
     >>> zero = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 2}))[0])
-    >>> growths = {kind: gt.gradient_growth(zero, 20, kind) for kind in ("tied", "untied")}
+    >>> growths = {
+    ...     kind: gt.gradient_growth(zero, 20, kind) for kind in ("tied", "untied")
+    ... }
     >>> ax = gt.plotting.plot_gradient_growth(growths)
     """
     several = _growths(growth)
@@ -249,7 +253,8 @@ def plot_gradients_by_lag(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}), 20, rng=0)
+    >>> ens = gt.Ensemble(gt.GRU, gain={"h": 3})
+    >>> net = gt.Network.sample(ens, 20, rng=0)
     >>> ax = gt.plotting.plot_gradients_by_lag(gt.diagnose(net, n_states=2))
     >>> ax.get_xlabel()
     'steps back'

@@ -81,10 +81,13 @@ def plot_modes(
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+    >>> before = gt.Network.sample(ens, 100, rng=0)
     >>> direction = np.ones(100) / 10
-    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
-    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> learned = 0.95 * np.outer(direction, direction)
+    >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+    >>> split = gt.split_weights(after, initial=before)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
     >>> ax = gt.plotting.plot_modes(modes)
     """
     modes = _modes(result)
@@ -180,10 +183,13 @@ def plot_mode_shares(result: Diagnosis | Modes, *, state: int | None = None, n: 
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+    >>> before = gt.Network.sample(ens, 100, rng=0)
     >>> direction = np.ones(100) / 10
-    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
-    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> learned = 0.95 * np.outer(direction, direction)
+    >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+    >>> split = gt.split_weights(after, initial=before)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
     >>> ax = gt.plotting.plot_mode_shares(modes)
     """
     modes = _modes(result)

@@ -107,7 +107,8 @@ def plot_phase_diagram(
     --------
     >>> import gating_theory as gt
     >>> axes = {"gain.r": [0, 4], "gain.h": [1.0, 3.0]}
-    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, ["count", "onset:gain.h"])
+    >>> quantities = ["count", "onset:gain.h"]
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, quantities)
     >>> ax = gt.plotting.plot_phase_diagram(data, "count")
     >>> ax.get_xlabel()
     '$a_{r}$'
@@ -253,7 +254,9 @@ def draw_count(
     >>> from matplotlib.figure import Figure
     >>> x, y = np.linspace(-1, 1, 5), np.linspace(0, 1, 4)
     >>> count = np.where(y[:, None] > 0.5, 3, 1) * np.ones(5, int)
-    >>> mesh, ticks = gt.plotting.draw_count(Figure().subplots(), x, y, count, [(x, np.full(5, 0.5))])
+    >>> mesh, ticks = gt.plotting.draw_count(
+    ...     Figure().subplots(), x, y, count, [(x, np.full(5, 0.5))]
+    ... )
     >>> ticks
     array([1, 2, 3])
     """

@@ -67,8 +67,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> axes = {"b_h[0]": np.linspace(-0.9, 0.9, 10), "gain.h": np.linspace(0.2, 1.2, 10)}
-    >>> ax = gt.flow.plot_topology_map(gt.flow.topology_map(gt.GRUFlow(U_h=3), axes))
+    >>> x, y = np.linspace(-0.9, 0.9, 10), np.linspace(0.2, 1.2, 10)
+    >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), {"b_h[0]": x, "gain.h": y})
+    >>> ax = gt.flow.plot_topology_map(plane)
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.patches import Patch
@@ -150,8 +151,10 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve | CycleCurve, legend
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
-    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
+    >>> fold = branch.bifurcations[0]
+    >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
+    >>> curve = gt.flow.continue_bifurcation(fold, paths, bounds)
     >>> ax = gt.flow.plot_curves(curve)
     """
     if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve, CycleCurve)) for c in curves):

@@ -52,7 +52,7 @@ def plot_section(
     --------
     >>> import gating_theory as gt
     >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], level=0.0, n_points=5, transient=0.0)
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], n_points=5)
     >>> ax = gt.flow.plot_section(section, returns=True)
     """
     if isinstance(section, SectionDiagram):

@@ -234,9 +234,13 @@ def plot_timescales(
     --------
     >>> import gating_theory as gt
     >>> fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3}))[-1]
-    >>> ax = gt.plotting.plot_timescales(gt.Spectrum(fp), tau=[1, 10, 100], label="theory")
+    >>> ax = gt.plotting.plot_timescales(
+    ...     gt.Spectrum(fp), tau=[1, 10, 100], label="theory"
+    ... )
     >>> net, state = gt.Network.planted(fp, 200, rng=0)
-    >>> ax = gt.plotting.plot_timescales(net.eigenvalues(state), label="one network", ax=ax)
+    >>> ax = gt.plotting.plot_timescales(
+    ...     net.eigenvalues(state), label="one network", ax=ax
+    ... )
     """
     if label is not None:
         instance("label", label, str)

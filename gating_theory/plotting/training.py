@@ -42,7 +42,8 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> ens = gt.Ensemble(gt.GRU, gain={"h": 0.5})
+    >>> net = gt.Network.sample(ens, 20, rng=0)
     >>> ax = gt.plotting.plot_diagnosis(gt.diagnose(net, n_states=2))
     """
     instance("result", result, Diagnosis)
@@ -78,7 +79,11 @@ def plot_design(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.design(gt.GRUResetAfter, {"slow_fraction": {50: 0.3}}, {"gain.h": 1, "bias_std.z": 1})
+    >>> result = gt.design(
+    ...     gt.GRUResetAfter,
+    ...     {"slow_fraction": {50: 0.3}},
+    ...     {"gain.h": 1, "bias_std.z": 1},
+    ... )
     >>> result.reached
     True
     >>> ax = gt.plotting.plot_design(result, tau=[1, 10, 50, 100])

@@ -113,7 +113,8 @@ def in_html(report: str, picture: bytes | None = None) -> str:
     data = base64.b64encode(picture).decode("ascii")
     image = f'<img width="{_WIDTH}" alt="" src="data:image/png;base64,{data}" style="margin: 0; align-self: flex-end"/>'
     # beside the report where there is room, else above it
-    return f'<div style="display: flex; flex-wrap: wrap-reverse; gap: 1em"><div style="align-self: flex-end">{parts}</div>{image}</div>'
+    text = f'<div style="align-self: flex-end">{parts}</div>'
+    return f'<div style="display: flex; flex-wrap: wrap-reverse; gap: 1em">{text}{image}</div>'
 
 
 def notebook_html(kind: str, result: object) -> str:

@@ -136,7 +136,9 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> gt.save(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3})), "points.json").name
+    >>> gt.save(
+    ...     gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3})), "points.json"
+    ... ).name
     'points.json'
     >>> points = gt.load("points.json")
     >>> points[-1].ensemble.gain["h"]

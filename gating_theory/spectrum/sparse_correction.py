@@ -110,6 +110,10 @@ def sparse_moments(fixed_point: FixedPoint) -> dict[str, float]:
     CapabilityError
         several fields with a matrix, another law, an in-degree below 30
 
+    See Also
+    --------
+    sparse_potential : the spectrum's side of the same correction
+
     Examples
     --------
     Sparse networks are a little less active than dense ones:
@@ -149,6 +153,10 @@ def sparse_potential(spectrum: Spectrum, lam: npt.ArrayLike) -> float | np.ndarr
         not a Spectrum, lambdas that are not finite
     CapabilityError
         several fields with a matrix, another law, an in-degree below 30
+
+    See Also
+    --------
+    sparse_moments : of the states
 
     Examples
     --------

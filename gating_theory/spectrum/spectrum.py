@@ -338,6 +338,13 @@ class Spectrum(Pseudospectra):
         The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks are part of
         the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
         less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 2}))[0])
+        >>> print(round(sp.abscissa(), 4))  # at its onset the zero state is marginal
+        1.0
         """
         if self._shared is not None:
             shared, number = self._shared
@@ -348,7 +355,15 @@ class Spectrum(Pseudospectra):
 
     @underflow_is_zero
     def radius(self) -> float:
-        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks; what counts as in :meth:`abscissa`."""
+        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks; what counts as in :meth:`abscissa`.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 1.5}))[0])
+        >>> print(round(sp.radius(), 4))  # the leak 1/2, and the radius of the disc around it, 1.5 / 4
+        0.875
+        """
         return self._boundary.radius()
 
     @underflow_is_zero
@@ -376,6 +391,14 @@ class Spectrum(Pseudospectra):
         -----
         Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
         whole (a bound on ``|lambda|``) to either side, it is left out.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU))[0])
+        >>> (curve,) = sp.boundary(64)
+        >>> print(abs(curve - 0.5).min().round(4), abs(curve - 0.5).max().round(4))  # a circle
+        0.25 0.25
         """
         n = integer("n", n, low=16)
         require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
@@ -659,6 +682,13 @@ class Spectrum(Pseudospectra):
         not shown, nor is the circle of orthogonal matrices at rest, which has no area (:meth:`mass` counts both).
         On the real axis between the leaks it can be large in a layer thinner than any pixel, and grows as ``tol`` falls: these are
         eigenvalues of saturated sites, whose only dynamics is their own leak.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.5))[0])
+        >>> print(sp.density([0, 0.4, 0.6]).round(4))  # 1 / (pi 0.5^2) inside the disc
+        [1.2732 1.2732 0.    ]
         """
         lam = complex_array("lam", lam)
         value = np.maximum(self._evaluate(lam, "density"), 0.0) / self.n_state
@@ -795,6 +825,13 @@ class Spectrum(Pseudospectra):
 
         One minus a mass: ``tau`` > 0 in steps, a number or an array of them, ``tol`` and errors as in :meth:`mass`. Atoms with just
         that timescale count.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla))[0])
+        >>> print(round(sp.slow_fraction(10), 4))  # 1 - exp(-2 / 10)
+        0.1813
         """
         given = real_array("tau", tau)
         if not (given > 0.0).all():

@@ -152,7 +152,8 @@ def phase_diagram(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["count", "abscissa"])
+    >>> ens, axes = gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}
+    >>> data = gt.phase_diagram(ens, axes, ["count", "abscissa"])
     >>> data["count"].values
     array([1, 2], dtype=int8)
     >>> data.abscissa.sel(gain_h=3.0).values.round(4)

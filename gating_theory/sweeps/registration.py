@@ -57,8 +57,13 @@ def register_quantity(
     >>> import gating_theory as gt
     >>> def margin(spectrum):
     ...     return 1.0 - spectrum.radius()
-    >>> gt.register_quantity("margin", margin, long_name="distance of the spectrum from the unit circle")
-    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["margin"])
+    >>> gt.register_quantity(
+    ...     "margin",
+    ...     margin,
+    ...     long_name="distance of the spectrum from the unit circle",
+    ... )
+    >>> ens, axes = gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}
+    >>> data = gt.phase_diagram(ens, axes, ["margin"])
     """
     instance("name", name, str)
     if not name.isidentifier():

@@ -237,6 +237,18 @@ class FixedPointAnalysis:
         ------
         TypeError, ValueError
             i is not one of them
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> matrices = np.zeros((3, 2, 2))
+        >>> matrices[2] = 3 * np.eye(2)
+        >>> net = gt.Network(gt.Ensemble(gt.GRU), matrices, np.zeros((3, 2)))
+        >>> found = gt.fixed_point_analysis(net, n_starts=64, n_steps=200)
+        >>> rest = found[0].stable[0]
+        >>> bool(abs(found.network_at(0).step(rest) - rest).max() < 1e-9)
+        True
         """
         one = self.held[integer("i", i, high=len(self.held) - 1)]
         return self.network.driven(one.pattern, one.parameters)

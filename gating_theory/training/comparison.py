@@ -53,7 +53,9 @@ class InitialisationRow:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> row = gt.compare_initialisations({"iid": gt.Ensemble(gt.GRUResetAfter)})["iid"]
+    >>> row = gt.compare_initialisations({"iid": gt.Ensemble(gt.GRUResetAfter)})[
+    ...     "iid"
+    ... ]
     >>> row.radius, round(row.factor, 4)
     (0.75, 2.0)
     """
@@ -130,7 +132,12 @@ class InitialisationTable:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> table = gt.compare_initialisations({"small": gt.Ensemble(gt.LSTM, gain=0.5), "large": gt.Ensemble(gt.LSTM, gain=2.0)})
+    >>> table = gt.compare_initialisations(
+    ...     {
+    ...         "small": gt.Ensemble(gt.LSTM, gain=0.5),
+    ...         "large": gt.Ensemble(gt.LSTM, gain=2.0),
+    ...     }
+    ... )
     >>> table.names
     ('small', 'large')
     >>> [round(row.radius, 3) for row in table]
@@ -212,7 +219,9 @@ def compare_initialisations(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> table = gt.compare_initialisations([gt.chrono(gt.LSTM, 200), gt.gilboa(gt.LSTM)], 200)
+    >>> table = gt.compare_initialisations(
+    ...     [gt.chrono(gt.LSTM, 200), gt.gilboa(gt.LSTM)], 200
+    ... )
     >>> [round(row.log10_gradient, 2) for row in table]
     [-1.96, -1.17]
     """

@@ -224,7 +224,11 @@ def design(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 0.999}, {"gain.r": 1})
+    >>> d = gt.design(
+    ...     gt.GRUResetAfter,
+    ...     {"slow_fraction": {200: 0.2}, "abscissa": 0.999},
+    ...     {"gain.r": 1},
+    ... )
     >>> d.reached
     True
     >>> d = gt.design(gt.GRUResetAfter, memory=100)

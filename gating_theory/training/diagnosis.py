@@ -113,7 +113,8 @@ class Diagnosis:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 0.5}), 20, rng=0)
+    >>> ens = gt.Ensemble(gt.GRU, gain={"h": 0.5})
+    >>> net = gt.Network.sample(ens, 20, rng=0)
     >>> report = gt.diagnose(net, n_states=2)
     >>> report.status.code, report.eigenvalues.shape
     ('ok', (2, 20))

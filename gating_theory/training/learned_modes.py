@@ -91,10 +91,13 @@ def learned_modes(net: Network, state: npt.ArrayLike, split: SplitWeights | None
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+    >>> before = gt.Network.sample(ens, 100, rng=0)
     >>> direction = np.ones(100) / 10
-    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
-    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> learned = 0.95 * np.outer(direction, direction)
+    >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+    >>> split = gt.split_weights(after, initial=before)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
     >>> [(mode.kind, mode.field, round(mode.timescale, 1)) for mode in modes]
     [('learned', 'h', 50.5)]
     """

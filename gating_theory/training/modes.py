@@ -60,12 +60,19 @@ class Mode:
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+    >>> before = gt.Network.sample(ens, 100, rng=0)
     >>> direction = np.ones(100) / 10
-    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
-    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> learned = 0.95 * np.outer(direction, direction)
+    >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+    >>> split = gt.split_weights(after, initial=before)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
     >>> mode = modes.listed[0]
-    >>> round(abs(mode.eigenvalue), 3), round(mode.learned["h"], 3), round(mode.random["h"], 3)
+    >>> (
+    ...     round(abs(mode.eigenvalue), 3),
+    ...     round(mode.learned["h"], 3),
+    ...     round(mode.random["h"], 3),
+    ... )
     (0.98, 0.941, 0.039)
     """
 
@@ -148,10 +155,13 @@ class Modes:
     --------
     >>> import gating_theory as gt
     >>> import numpy as np
-    >>> before = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.3), 100, rng=0)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+    >>> before = gt.Network.sample(ens, 100, rng=0)
     >>> direction = np.ones(100) / 10
-    >>> after = gt.Network(before.ensemble, before.matrices + 0.95 * np.outer(direction, direction), before.biases)
-    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), gt.split_weights(after, initial=before))
+    >>> learned = 0.95 * np.outer(direction, direction)
+    >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+    >>> split = gt.split_weights(after, initial=before)
+    >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
     >>> modes.count("learned"), modes.count("bulk"), modes.n_learned
     (1.0, 99.0, {'h': 1})
     """
@@ -199,6 +209,20 @@ class Modes:
         ----------
         kind : "bulk", "leak", "random" or "learned"
         slow : bool, only those that live longer than 10 steps
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+        >>> before = gt.Network.sample(ens, 100, rng=0)
+        >>> direction = np.ones(100) / 10
+        >>> learned = 0.95 * np.outer(direction, direction)
+        >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+        >>> split = gt.split_weights(after, initial=before)
+        >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
+        >>> modes.count("learned"), modes.count("bulk", slow=True)
+        (1.0, 0.0)
         """
         chosen = self.kinds == choice("kind", kind, KINDS)
         return float((chosen & self.slow if boolean("slow", slow) else chosen).sum(axis=1).mean())
@@ -220,6 +244,20 @@ class Modes:
         Parameters
         ----------
         kind : "bulk", "leak", "random" or "learned"
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> import numpy as np
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.3)
+        >>> before = gt.Network.sample(ens, 100, rng=0)
+        >>> direction = np.ones(100) / 10
+        >>> learned = 0.95 * np.outer(direction, direction)
+        >>> after = gt.Network(ens, before.matrices + learned, before.biases)
+        >>> split = gt.split_weights(after, initial=before)
+        >>> modes = gt.learned_modes(after, np.zeros((1, 100)), split)
+        >>> [mode.field for mode in modes.of_kind("learned")]
+        ['h']
         """
         choice("kind", kind, KINDS)
         return tuple(mode for mode in self.listed if mode.kind == kind)

@@ -59,7 +59,9 @@ class Case:
     --------
     >>> import gating_theory as gt
     >>> slow = gt.Ensemble(gt.GRU, gain=2.0, bias={"z": 3})
-    >>> case = gt.Case("slow units", slow, "zero", discs=((0.9, 0.1),), taus=(50.0,))
+    >>> case = gt.Case(
+    ...     "slow units", slow, "zero", discs=((0.9, 0.1),), taus=(50.0,)
+    ... )
     >>> case.state, case.taus
     ('zero', (50.0,))
 

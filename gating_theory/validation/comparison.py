@@ -108,7 +108,8 @@ def validate(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=2.0), n_units=100, n_networks=2)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=2.0)
+    >>> result = gt.validate(ens, n_units=100, n_networks=2)
     >>> result.ok
     True
     """

@@ -55,7 +55,8 @@ class Validation:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> result = gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), n_units=50, n_networks=2)
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+    >>> result = gt.validate(ens, n_units=50, n_networks=2)
     >>> result.ok, result.cases
     (True, ('Vanilla zero state',))
     >>> row = result.rows[0]
@@ -113,6 +114,14 @@ class Validation:
         ------
         TypeError, ValueError
             no case of that name
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+        >>> result = gt.validate(ens, n_units=50, n_networks=2)
+        >>> round(result.spectrum("Vanilla zero state").radius(), 6)
+        0.5
         """
         return self._spectra.get(choice("case", case, self.cases))
 
@@ -176,6 +185,13 @@ class Validation:
         Returns
         -------
         matplotlib Axes
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> ens = gt.Ensemble(gt.Vanilla, gain=0.5)
+        >>> result = gt.validate(ens, n_units=50, n_networks=2)
+        >>> ax = result.plot()
         """
         from .pictures import draw_rows
 

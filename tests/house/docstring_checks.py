@@ -10,6 +10,8 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import roles
 from numpydoc.docscrape import NumpyDocString
 
+import gating_theory as gt
+
 #: Sections in numpydoc's order.
 ORDER = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "See Also", "Notes", "References", "Examples")
 #: Roles that Sphinx adds: their text is a reference.
@@ -34,14 +36,21 @@ _ACCIDENTS = (
 )
 
 
+#: What any markup has at least: signs within a line, or how a line begins.
+_MARKUP = re.compile(r"[*`|\\]|::|:\w+:|_(?!\w)|^[^\w\"'\n]|^\w{1,5}[.)]\s|\n[\"']{4}", flags=re.M)
+
+
 @cache
 def _sphinx_roles():
     for role in _ROLES:
         roles.register_generic_role(role, nodes.literal)
 
 
+@cache
 def markup(text):
     """What docutils finds wrong in reStructuredText, and the markup in it that nobody means."""
+    if not _MARKUP.search(text):  # most pieces
+        return []
     _sphinx_roles()
     settings = {"report_level": 5, "halt_level": 5, "input_encoding": "unicode", "file_insertion_enabled": False}
     tree = publish_doctree(text, settings_overrides=settings | {"docinfo_xform": False, "doctitle_xform": False})
@@ -99,6 +108,7 @@ def names_in(sections, *which):
     return [name.strip().lstrip("\\*") for name in names]
 
 
+@cache
 def _source(cls):
     try:
         return inspect.getsource(cls)
@@ -106,6 +116,7 @@ def _source(cls):
         return ""
 
 
+@cache
 def attributes_of(cls):
     """Names of a class's attributes: of the class, of its fields, and what its methods set."""
     found = set(dir(cls))
@@ -115,6 +126,18 @@ def attributes_of(cls):
             found |= set(re.findall(r"\bself\.(\w+)", targets))
         found |= set(re.findall(r'setattr\(self, "(\w+)"', _source(parent)))
     return found
+
+
+def _is_there(name):
+    """Whether users find it, by its name from the package or from one of its faces."""
+    parts = name.removeprefix("gating_theory.").split(".")
+    for face in (gt, gt.flow, gt.plotting):
+        thing = face
+        for part in parts:
+            thing = getattr(thing, part, None)
+        if thing is not None:
+            return True
+    return name.startswith("gating_theory.interop.torch.")
 
 
 def wrong_lists(documented):
@@ -139,6 +162,8 @@ def wrong_lists(documented):
         unnamed = [entry for entry in sections[section] if not entry.name]
         if len(unnamed) > 1:
             wrong.append(f"{section}: {len(unnamed)} entries without a name; a description stands indented below its type")
+    named = [name for names, _ in sections["See Also"] for name, _ in names]
+    wrong += [f"See Also {name!r} is nothing that users import" for name in named if not _is_there(name)]
     raised = [entry.type for section in ("Raises", "Warns") for entry in sections[section]]
     wrong += [f"Raises {words!r} is no list of types" for words in raised if not re.fullmatch(r"\w+(, \w+)*", words)]
     return wrong

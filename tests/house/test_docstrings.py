@@ -179,15 +179,9 @@ def test_tests_say_what_they_prove():
     assert not [path.name for path in files if not path.read_text(encoding="utf-8").startswith('"""')] and len(files) > 100
 
 
-#: Chapters whose docstrings are being rewritten: these checks do not hold there yet.
-LEFT = {
-}
-
-
 def _asked():
     """What users import, with the members of classes, but built-in cells: their texts are made from their equations."""
-    chosen = [entry for entry in objects().values() if entry.chapter not in LEFT]
-    return [d for entry in chosen for d in [entry, *members(entry.name)] if not isinstance(d.thing, gt.Cell)]
+    return [d for entry in objects().values() for d in [entry, *members(entry.name)] if not isinstance(d.thing, gt.Cell)]
 
 
 def test_sections_are_numpydocs_and_prose_is_plain():
@@ -203,7 +197,7 @@ def test_lists_hold_what_is_there():
 
 
 def test_every_object_has_an_example():
-    assert not [entry.name for entry in objects().values() if entry.chapter not in LEFT and ">>>" not in entry.text]
+    assert not [entry.name for entry in objects().values() if ">>>" not in entry.text]
 
 
 def test_the_checks_see_faults():

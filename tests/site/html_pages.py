@@ -140,15 +140,15 @@ def missing_targets(path, place):
 # --- pages of the reference
 
 
-def _signature(tree):
-    """The first signature of a page."""
-    return next(node for node in tree.iter("dt") if "sig-object" in classes(node))
+def _object(tree):
+    """The list with the signature of the page's object and what is said of it."""
+    return next(node for node in tree.iter("dl") if any("sig-object" in classes(child) for child in node))
 
 
 def parameters_shown(tree):
     """{name: the text behind it} of the page's signature, without * and /."""
     found = {}
-    for node in _signature(tree).iter("em"):
+    for node in _object(tree)[0].iter("em"):
         if "sig-param" in classes(node):
             name, _, rest = text(node).partition(":")
             name = name.partition("=")[0].strip().lstrip("*")
@@ -158,16 +158,16 @@ def parameters_shown(tree):
 
 
 def _fields(tree):
-    """(name, content) of lists such as "Parameters: ..."."""
-    for node in tree.iter("dl"):
-        if "field-list" in classes(node):
+    """(name, content) of lists such as "Parameters: ..." of the object itself, not of its methods."""
+    for node in _object(tree)[1]:
+        if node.tag == "dl" and "field-list" in classes(node):
             for name, content in zip(list(node)[::2], list(node)[1::2]):
                 yield text(name).rstrip(":").strip(), content
 
 
 def documented_parameters(tree):
-    """Names in the first list of parameters of the page, as people read them: "x, y" are two."""
-    for name, content in _fields(article(tree)):
+    """Names in the object's list of parameters, as people read them: "x, y" are two."""
+    for name, content in _fields(tree):
         if name in ("Parameters", "Other Parameters"):
             entries = [text(next(dt.iter("strong"))) for dl in content if dl.tag == "dl" for dt in dl if dt.tag == "dt"]
             return [one.strip().lstrip("*") for entry in entries for one in entry.split(",")]

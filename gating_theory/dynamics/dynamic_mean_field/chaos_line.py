@@ -124,6 +124,13 @@ def chaos_line(
     NoCriticalValue
         no onset along the path, no chaos within the bounds, or chaos that begins below them
 
+    See Also
+    --------
+    chaos_onset : the same in simulated networks
+    chaos_tricritical : where chaos begins to jump
+    onset : where the zero state loses stability
+    dmft : the state itself
+
     Examples
     --------
     In vanilla networks chaos begins where the zero state becomes unstable; in a GRU with a strong reset gate before:

@@ -162,6 +162,13 @@ def dmft(
     ConvergenceError
         sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
 
+    See Also
+    --------
+    dmft_states : all states of an ensemble
+    chaos_line : where moving states begin
+    steady_state : a simulated network
+    fixed_points : states at rest
+
     Examples
     --------
     The chaotic state of a vanilla network: its activity, its largest Lyapunov exponent per step:
@@ -238,6 +245,11 @@ def dmft_states(
     ------
     TypeError, ValueError, CapabilityError, ConvergenceError
         as :func:`dmft`
+
+    See Also
+    --------
+    dmft : the one of largest amplitude
+    fixed_points : states at rest
 
     Examples
     --------

@@ -111,6 +111,11 @@ def chaos_tricritical(
     NoCriticalValue
         no change within the bounds
 
+    See Also
+    --------
+    tricritical : the same of fixed points
+    chaos_line : where chaos begins
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -49,6 +49,10 @@ def correlation_map(
     CapabilityError
         cells with memory; functions with kinks; laws of matrices without a dynamic mean field
 
+    See Also
+    --------
+    correlation_transient : for cells that remember
+
     Examples
     --------
     >>> import gating_theory as gt

@@ -93,6 +93,10 @@ def echo_line(
     ConvergenceError
         no state was solved at any of the places
 
+    See Also
+    --------
+    echo_state : on which side an ensemble is
+
     Examples
     --------
     How much white input a vanilla network of gain 1.5 needs to forget where it started:

@@ -150,6 +150,11 @@ def echo_state(
     TypeError, ValueError, CapabilityError
         as :func:`dmft`
 
+    See Also
+    --------
+    echo_line : where the echo state ends
+    correlation_transient : two copies on their way
+
     Notes
     -----
     The verdict is about infinite networks: next to a boundary, and where two states exist, networks of N units may leave a state

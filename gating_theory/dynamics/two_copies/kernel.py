@@ -161,6 +161,10 @@ def nngp_kernel(
     MemoryError
         more would be needed than there is; said with both numbers
 
+    See Also
+    --------
+    correlation_transient : two copies under white input
+
     Examples
     --------
     >>> import numpy as np

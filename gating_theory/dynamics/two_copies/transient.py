@@ -167,6 +167,11 @@ def correlation_transient(
     ConvergenceError
         sampled networks run away
 
+    See Also
+    --------
+    correlation_map : one step, for cells without memory
+    nngp_kernel : correlations under given sequences
+
     Examples
     --------
     A vanilla network of gain 1.5 draws two copies apart, one with strong white input in common together:

@@ -79,9 +79,14 @@ class Bifurcation:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
-    >>> branch = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0])
+    >>> branch = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0, 0])
     >>> hopf = branch.bifurcations[-1]
-    >>> hopf.kind, round(hopf.value, 6), round(hopf.frequency, 6), hopf.supercritical
+    >>> (
+    ...     hopf.kind,
+    ...     round(hopf.value, 6),
+    ...     round(hopf.frequency, 6),
+    ...     hopf.supercritical,
+    ... )
     ('hopf', 2.0, 0.5, True)
     """
 

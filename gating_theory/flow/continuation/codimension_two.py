@@ -65,8 +65,10 @@ class Codim2Point:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
-    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
+    >>> fold = branch.bifurcations[0]
+    >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
+    >>> curve = gt.flow.continue_bifurcation(fold, paths, bounds)
     >>> [(point.kind, round(float(point.values[1]), 6)) for point in curve.points]
     [('cusp', 2.0)]
     """

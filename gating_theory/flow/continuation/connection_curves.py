@@ -61,9 +61,12 @@ class ConnectionCurve:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-3)
     >>> bounds = ((0.39, 0.41), (0.8, 1.0))
-    >>> curve = gt.flow.continue_homoclinic(loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5)
+    >>> curve = gt.flow.continue_homoclinic(
+    ...     loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5
+    ... )
     >>> curve.kind, bool(curve.supercritical.all())
     ('homoclinic', True)
     """
@@ -169,9 +172,12 @@ def continue_homoclinic(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-3)
     >>> bounds = ((0.39, 0.41), (0.8, 1.0))
-    >>> curve = gt.flow.continue_homoclinic(loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5)
+    >>> curve = gt.flow.continue_homoclinic(
+    ...     loop, ("b_h[0]", "b_h[1]"), bounds, max_step=0.5
+    ... )
     >>> curve.status.code, curve.values[[0, -1]].round(4)
     ('bounds', array([[0.39  , 0.8578],
            [0.41  , 0.9639]]))

@@ -61,12 +61,18 @@ class CycleCurve:
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
     >>> plane = ("b_h[0]", "b_h[1]"), ((-0.5, 2), (-1, 4))
-    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[1]", (-3, 3), [-0.2122, 0.1380], max_step=0.2)
-    >>> hopf = gt.flow.continue_bifurcation(branch.bifurcations[-1], *plane, max_step=0.1)
+    >>> branch = gt.flow.continue_fixed_point(
+    ...     flow, "b_h[1]", (-3, 3), [-0.2122, 0.1380], max_step=0.2
+    ... )
+    >>> hopf = gt.flow.continue_bifurcation(
+    ...     branch.bifurcations[-1], *plane, max_step=0.1
+    ... )
     >>> bautin = hopf.points[1]
     >>> bautin.kind
     'bautin'
-    >>> folds = gt.flow.continue_bifurcation(bautin, *plane, kind="cycle_fold", max_points=2)
+    >>> folds = gt.flow.continue_bifurcation(
+    ...     bautin, *plane, kind="cycle_fold", max_points=2
+    ... )
     >>> folds.kind, len(folds.values)
     ('cycle_fold', 3)
     """

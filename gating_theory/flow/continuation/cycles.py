@@ -82,7 +82,9 @@ class CycleBranch:
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
     >>> cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
-    >>> branch = gt.flow.continue_cycle(flow, "gain.h", (0.1, 1), cycle, direction=-1)
+    >>> branch = gt.flow.continue_cycle(
+    ...     flow, "gain.h", (0.1, 1), cycle, direction=-1
+    ... )
     >>> branch.status.code, round(float(branch.values[-1]), 4)
     ('hopf', 0.6667)
     """
@@ -181,7 +183,8 @@ def continue_cycle(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
-    >>> hopf = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0]).bifurcations[-1]
+    >>> zero = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0, 0])
+    >>> hopf = zero.bifurcations[-1]
     >>> branch = gt.flow.continue_cycle(flow, "gain.h", (0.5, 3), hopf)
     >>> round(float(branch.values[-1]), 3), round(float(branch.periods[-1]), 3)
     (3.0, 12.934)

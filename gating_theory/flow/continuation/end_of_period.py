@@ -39,7 +39,9 @@ def end_of_period(branch: CycleBranch) -> InfinitePeriod:
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 0.95])
     >>> cycle = gt.flow.find_cycle(flow, [-0.2, 0.2])
-    >>> branch = gt.flow.continue_cycle(flow, "b_h[1]", (0.5, 1.2), cycle, direction=-1, max_period=40)
+    >>> branch = gt.flow.continue_cycle(
+    ...     flow, "b_h[1]", (0.5, 1.2), cycle, direction=-1, max_period=40
+    ... )
     >>> end = gt.flow.end_of_period(branch)
     >>> end.kind, round(end.value, 6)
     ('homoclinic', 0.912834)

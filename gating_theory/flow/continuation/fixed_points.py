@@ -82,10 +82,15 @@ class FixedPointBranch:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=3), "b_h[0]", (-1, 1), [0.8586])
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
     >>> [(one.kind, round(one.value, 4)) for one in branch.bifurcations]
     [('fold', 0.2075), ('fold', -0.2075)]
-    >>> bool(branch.stable[0]), bool(branch.stable[len(branch) // 2]), bool(branch.stable[-1])
+    >>> (
+    ...     bool(branch.stable[0]),
+    ...     bool(branch.stable[len(branch) // 2]),
+    ...     bool(branch.stable[-1]),
+    ... )
     (True, False, True)
     """
 
@@ -192,7 +197,8 @@ def continue_fixed_point(
     Examples
     --------
     >>> import gating_theory as gt
-    >>> branch = gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1), "U_h[0,0]", (0, 3), [0.0])
+    >>> flow = gt.GRUFlow(U_h=1)
+    >>> branch = gt.flow.continue_fixed_point(flow, "U_h[0,0]", (0, 3), [0.0])
     >>> [(one.kind, round(one.value, 6)) for one in branch.bifurcations]
     [('pitchfork', 2.0)]
     """

@@ -69,7 +69,9 @@ class BifurcationPlane:
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=3)
     >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
-    >>> plane = gt.flow.bifurcation_plane(flow, paths, bounds, kinds=["fold"], lines=1, max_step=0.1)
+    >>> plane = gt.flow.bifurcation_plane(
+    ...     flow, paths, bounds, kinds=["fold"], lines=1, max_step=0.1
+    ... )
     >>> plane.status.code, [curve.kind for curve in plane.curves]
     ('complete', ['fold'])
     """
@@ -159,8 +161,12 @@ def bifurcation_plane(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> plane = gt.flow.bifurcation_plane(flow, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)), max_step=0.1)
-    >>> [(point.kind, (point.values.round(6) + 0.0).tolist()) for point in plane.points]
+    >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
+    >>> plane = gt.flow.bifurcation_plane(flow, paths, bounds, max_step=0.1)
+    >>> [
+    ...     (point.kind, (point.values.round(6) + 0.0).tolist())
+    ...     for point in plane.points
+    ... ]
     [('cusp', [0.0, 2.0])]
     """
     instance("flow", flow, Flow)

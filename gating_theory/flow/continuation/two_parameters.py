@@ -68,9 +68,12 @@ class BifurcationCurve:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[1, -1], [1, 1]])
-    >>> hopf = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0.0, 0.0]).bifurcations[-1]
+    >>> zero = gt.flow.continue_fixed_point(flow, "gain.h", (0.5, 3), [0, 0])
+    >>> hopf = zero.bifurcations[-1]
     >>> bounds = ((0.5, 3), (-0.5, 0.5))
-    >>> curve = gt.flow.continue_bifurcation(hopf, ("gain.h", "b_h[0]"), bounds, max_step=0.1)
+    >>> curve = gt.flow.continue_bifurcation(
+    ...     hopf, ("gain.h", "b_h[0]"), bounds, max_step=0.1
+    ... )
     >>> curve.kind, curve.status.code, bool(curve.supercritical.all())
     ('hopf', 'bounds', True)
     """
@@ -196,8 +199,10 @@ def continue_bifurcation(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> fold = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586]).bifurcations[0]
-    >>> curve = gt.flow.continue_bifurcation(fold, ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4)))
+    >>> branch = gt.flow.continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.8586])
+    >>> fold = branch.bifurcations[0]
+    >>> paths, bounds = ("b_h[0]", "U_h[0,0]"), ((-1, 1), (1, 4))
+    >>> curve = gt.flow.continue_bifurcation(fold, paths, bounds)
     >>> cusp = curve.points[0]
     >>> cusp.kind, cusp.values.round(6) + 0.0
     ('cusp', array([0., 2.]))

@@ -55,7 +55,8 @@ def cycles(
     --------
     >>> import gating_theory as gt
     >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> [(round(cycle.period, 3), bool(cycle.stable)) for cycle in gt.flow.cycles(turning, 3)]
+    >>> found = gt.flow.cycles(turning, 3)
+    >>> [(round(cycle.period, 3), bool(cycle.stable)) for cycle in found]
     [(12.934, True)]
     """
     instance("flow", flow, Flow)

@@ -63,7 +63,8 @@ class AttractorChange:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 1.0], starts=11)
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> along = gt.flow.attractors_along(flow, "b_h[0]", [0.0, 1.0], starts=11)
     >>> change = along.changes[0]
     >>> change.what, change.attractor, change.into
     ('vanishes', 0, 1)
@@ -123,7 +124,8 @@ class AttractorsAlong:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> along = gt.flow.attractors_along(gt.GRUFlow(U_h=3), "b_h[0]", [0.0, 1.0], starts=11)
+    >>> flow = gt.GRUFlow(U_h=3)
+    >>> along = gt.flow.attractors_along(flow, "b_h[0]", [0.0, 1.0], starts=11)
     >>> along.fractions.round(2)
     array([[0.45, 0.45],
            [0.  , 1.  ]])

@@ -73,7 +73,8 @@ class Homoclinic:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-3)
     >>> loop.eigenvalues.real.round(4), round(loop.saddle_quantity, 4)
     (array([ 0.3108, -0.4962]), -0.1855)
     """
@@ -140,7 +141,8 @@ class Homoclinic:
         --------
         >>> import gating_theory as gt
         >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-        >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+        >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+        >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-3)
         >>> law = loop.period_law([1e-3, 1e-4])
         >>> law.periods.round(2), law.slopes.round(2), round(law.expected, 2)
         (array([29.64, 37.08]), array([3.23]), 3.22)
@@ -214,7 +216,10 @@ class Heteroclinic:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_r=[[0, 0], [2, 0]], U_h=[[3, 0], [0, 1.5]])
-    >>> between = gt.flow.heteroclinic(flow, "b_h[1]", (-0.05, 0.06), [0.0, 0.0], [0.8586, 0.0], tol=1e-4)
+    >>> saddles = [0.0, 0.0], [0.8586, 0.0]
+    >>> between = gt.flow.heteroclinic(
+    ...     flow, "b_h[1]", (-0.05, 0.06), *saddles, tol=1e-4
+    ... )
     >>> between.from_eigenvalues.real.round(3), between.to_eigenvalues.real.round(3)
     (array([ 0.25 , -0.125]), array([ 0.136, -0.303]))
     """
@@ -418,7 +423,8 @@ def homoclinic(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-6)
+    >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-6)
     >>> round(loop.value, 8), loop.error < 1e-11
     (0.91283425, True)
     """
@@ -483,7 +489,10 @@ def heteroclinic(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_r=[[0, 0], [2, 0]], U_h=[[3, 0], [0, 1.5]])
-    >>> between = gt.flow.heteroclinic(flow, "b_h[1]", (-0.05, 0.06), [0.0, 0.0], [0.8586, 0.0], tol=1e-4)
+    >>> saddles = [0.0, 0.0], [0.8586, 0.0]
+    >>> between = gt.flow.heteroclinic(
+    ...     flow, "b_h[1]", (-0.05, 0.06), *saddles, tol=1e-4
+    ... )
     >>> abs(between.value) < 1e-10
     True
     """

@@ -85,7 +85,9 @@ class FlowExponents:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> rates = gt.lyapunov_spectrum(gt.GRUFlow(U_h=[[1, -1], [1, 1]]), start=[0.1, 0.2], time=500)
+    >>> rates = gt.lyapunov_spectrum(
+    ...     gt.GRUFlow(U_h=[[1, -1], [1, 1]]), start=[0.1, 0.2], time=500
+    ... )
     >>> rates.at_fixed_point, rates.exponents.round(4)
     (True, array([-0.25, -0.25]))
     """

@@ -100,7 +100,9 @@ class MapAttractor:
     Examples
     --------
     >>> import gating_theory as gt
-    >>> one = gt.flow.map_attractors(gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]]), 4).attractors[0]
+    >>> one = gt.flow.map_attractors(
+    ...     gt.GRUFlow(U_h=[[1.5, -2.598], [2.598, 1.5]]), 4
+    ... ).attractors[0]
     >>> one.kind, round(one.steps_per_turn, 2)
     ('circle', 10.48)
     """

@@ -63,7 +63,8 @@ class PeriodLaw:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", (0.9, 0.93), [0.525, 0.998], tol=1e-3)
+    >>> saddle, bracket = [0.525, 0.998], (0.9, 0.93)
+    >>> loop = gt.flow.homoclinic(flow, "b_h[1]", bracket, saddle, tol=1e-3)
     >>> law = loop.period_law([1e-2, 1e-3])
     >>> law.periods.round(2), law.below
     (array([22.1 , 29.64]), False)

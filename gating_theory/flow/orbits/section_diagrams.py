@@ -50,7 +50,9 @@ class SectionDiagram:
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> diagram = gt.flow.section_diagram(flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5)
+    >>> diagram = gt.flow.section_diagram(
+    ...     flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5
+    ... )
     >>> diagram.points[:, 0].round(3)
     array([[ 0.   , -0.703],
            [ 0.   , -0.537]])
@@ -168,7 +170,9 @@ def section_diagram(
     --------
     >>> import gating_theory as gt
     >>> flow = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> diagram = gt.flow.section_diagram(flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5)
+    >>> diagram = gt.flow.section_diagram(
+    ...     flow, "gain.h", [1.0, 0.8], [0.1, 0.2], level=0.0, n_points=5
+    ... )
     >>> diagram.distinct()
     array([1, 1])
     """

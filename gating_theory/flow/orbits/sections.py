@@ -70,7 +70,7 @@ class PoincareSection:
     --------
     >>> import gating_theory as gt
     >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], normal=0, level=0.0, n_points=5)
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], level=0, n_points=5)
     >>> section.distinct()
     1
     """
@@ -116,6 +116,14 @@ class PoincareSection:
         Parameters
         ----------
         coordinate : int from 0 to dim - 2
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
+        >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], level=0, n_points=5)
+        >>> section.return_map().round(4)[-1]
+        array([-0.7027, -0.7027])
         """
         coordinate = integer("coordinate", coordinate, high=self.flow.dim - 2)
         values = self.coordinates[:, coordinate]
@@ -210,7 +218,7 @@ def poincare_section(
     --------
     >>> import gating_theory as gt
     >>> turning = gt.GRUFlow(U_h=[[3, -3], [3, 3]])
-    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], normal=0, level=0.0, n_points=3)
+    >>> section = gt.flow.poincare_section(turning, [0.1, 0.2], level=0, n_points=3)
     >>> section.return_times.round(3)
     array([12.934, 12.934])
     """

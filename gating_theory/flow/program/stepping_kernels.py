@@ -12,7 +12,7 @@ import numpy as np
 
 from ...support.machine_code import jit
 
-__all__ = ["ERROR_WEIGHTS", "STAGE_TIMES", "STAGE_WEIGHTS", "advance", "euler", "set_input"]
+__all__ = ["ERROR_WEIGHTS", "STAGE_TIMES", "STAGE_WEIGHTS", "advance", "euler", "set_input", "trace"]
 
 _jit = jit(nogil=True, error_model="numpy")
 
@@ -139,3 +139,67 @@ def advance(
         if lost:
             for i in range(d):
                 points[b, i] = math.nan
+
+
+@_jit
+def trace(
+    field: Any,
+    points: np.ndarray,
+    clock: np.ndarray,
+    state: np.ndarray,
+    flat: np.ndarray,
+    sign: float,
+    rtol: float,
+    atol: float,
+    limits: np.ndarray,
+    spacing: float,
+    longest: float,
+    most: float,
+    trail: np.ndarray,
+    counts: np.ndarray,
+    none: np.ndarray,
+    no_waves: np.ndarray,
+) -> None:
+    """Steps of ``advance`` that are no longer than ``spacing`` and written down, until the trail is full or a curve ends.
+
+    points : (B, dim), clock : (B, 3) as for ``advance``, both in place; flat : (1, P).
+    state : (B, 3), in place: whether the curve goes on (1, or 0), its arc length so far, and the speed at which it has come to rest.
+    limits : (dim, 2); a curve ends before it leaves them.
+    longest : float, of a step in time. most : float, of the arc length.
+    trail : (B, M, dim), counts : (B,): the new points, how many there are.
+    none, no_waves : no input, (0,) and (0, 2, 0).
+    """
+    d = points.shape[1]
+    speed, before = np.empty((1, d)), np.empty(d)
+    for b in range(points.shape[0]):
+        counts[b] = 0
+        for _ in range(trail.shape[1]):
+            if state[b, 0] == 0.0:
+                break
+            field(points[b : b + 1], flat[0], speed)
+            fast = 0.0
+            for i in range(d):
+                before[i] = points[b, i]
+                fast += speed[0, i] * speed[0, i]
+            fast = math.sqrt(fast)
+            if not fast > state[b, 2]:
+                state[b, 0] = 0.0
+                break
+            cap = min(longest, spacing / fast)
+            clock[b, 1] = min(clock[b, 1], cap)
+            here, now = points[b : b + 1], clock[b : b + 1]
+            advance(field, here, now, flat, sign, rtol, atol, math.inf, 1, 0, 0.0, 0.0, none, none, 0.0, no_waves, cap)
+            way, inside = 0.0, True
+            for i in range(d):
+                way += (points[b, i] - before[i]) ** 2
+                inside = inside and limits[i, 0] <= points[b, i] <= limits[i, 1]
+            state[b, 1] += math.sqrt(way)
+            if not inside:  # nan neither
+                state[b, 0] = 0.0
+                break
+            if way > 0.0:
+                for i in range(d):
+                    trail[b, counts[b], i] = points[b, i]
+                counts[b] += 1
+            if clock[b, 0] >= clock[b, 2] or state[b, 1] >= most:
+                state[b, 0] = 0.0

@@ -64,7 +64,8 @@ class TopologyMap:
     >>> import gating_theory as gt
     >>> import numpy as np
     >>> flow = gt.GRUFlow(U_h=3)
-    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-0.9, 1.1, 5), "gain.h": [0.4, 1.0]})
+    >>> axes = {"b_h[0]": np.linspace(-0.9, 1.1, 5), "gain.h": [0.4, 1.0]}
+    >>> plane = gt.flow.topology_map(flow, axes)
     >>> plane.label[:, 1]
     array([0, 0, 1, 0, 0])
     >>> plane.borders().round(3)
@@ -118,6 +119,14 @@ class TopologyMap:
         Returns
         -------
         Flow
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> axes = {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]}
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), axes)
+        >>> plane.at(0.1, 1.0).fixed_points().topology.words
+        '2 sinks, 1 source'
         """
         x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
         return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
@@ -134,6 +143,15 @@ class TopologyMap:
         -------
         (m, 2) array of values of x and y
             Where more than two topologies lie between neighbours, the end of the first one.
+
+        Examples
+        --------
+        >>> import gating_theory as gt
+        >>> axes = {"b_h[0]": [-0.5, 0.1], "gain.h": [0.5, 1.0]}
+        >>> plane = gt.flow.topology_map(gt.GRUFlow(U_h=3), axes)
+        >>> plane.borders().round(3)
+        array([[-0.208,  1.   ],
+               [ 0.1  ,  0.865]])
         """
         width = real("width", width, low=1e-9, high=1.0)
         places = np.stack(np.meshgrid(self.x, self.y, indexing="ij"), axis=-1)
@@ -238,7 +256,8 @@ def topology_map(
     >>> import gating_theory as gt
     >>> import numpy as np
     >>> flow = gt.GRUFlow(U_h=[[3, 0], [0, 1]])
-    >>> plane = gt.flow.topology_map(flow, {"b_h[0]": np.linspace(-1, 1, 9), "gain.h": [0.5, 1.0]})
+    >>> axes = {"b_h[0]": np.linspace(-1, 1, 9), "gain.h": [0.5, 1.0]}
+    >>> plane = gt.flow.topology_map(flow, axes)
     >>> [topology.words for topology in plane.topologies]
     ['1 sink', '2 sinks, 1 saddle']
     """
