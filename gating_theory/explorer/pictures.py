@@ -38,8 +38,8 @@ class Pictures:
 
     def __init__(self, dragged: Callable[[float, float], None]) -> None:
         self._dragged, self._following = dragged, False
-        self._parts = {"Boundary": _Spectrum(), "Timescales": _Timescales(), "Growth": _Growth()}
-        self.spectrum, self.timescales, self.growth = self._parts.values()
+        self.spectrum, self.timescales, self.growth = _Spectrum(), _Timescales(), _Growth()
+        self._parts: dict[str, Any] = {"Boundary": self.spectrum, "Timescales": self.timescales, "Growth": self.growth}
         self.plane = _Plane()
         self.plane.dot.on_change("data", self._put)
 
