@@ -9,8 +9,8 @@ import numpy as np
 
 from ..flow import cycles as all_cycles
 from ..flow.flow import Flow
-from ..flow.orbits.trajectories import advance
-from ..flow.proof.fixed_points import FlowFixedPoints
+from ..flow.orbits.paths import paths
+from ..flow.orbits.separatrices import separatrices
 from .flow_view import FlowView
 
 __all__ = [
@@ -30,15 +30,9 @@ __all__ = [
 #: Grid of the nullclines; streamlets along each axis, the length of one and its steps.
 _NULLCLINES, _STREAMLETS, _LENGTH, _STEPS = 120, 15, 0.11, 6
 
-#: Time for which a trajectory is followed, in so many stretches of so many pieces; a piece has a point for each arc of this length,
-#: so many at most; and a curve is this long at most (the square has sides of 2).
-_TIME, _STRETCHES, _PIECES, _ARC, _MOST_PARTS, _LONG = 200.0, 25, 8, 0.02, 200, 20.0
-
-#: Largest component of a state: what runs backwards out of the square is not followed. Speed of a trajectory that has come to rest.
-_EDGE, _AT_REST = 1.1, 1e-7
-
-#: Distance from a saddle at which its manifolds begin, and the longest time it may take to leave it.
-_BESIDE, _LEAVING = 1e-4, 20_000.0
+#: Time for which a trajectory is followed, the arc between its points, and its length at most; and the box: what runs backwards out
+#: of the square of states is soon not followed.
+_TIME, _ARC, _LONG, _BOX = 200.0, 0.015, 20.0, np.array([[-1.08, 1.08]] * 2)
 
 #: Height of a point above the chord that replaces it, in each of so many passes, and the longest such chord.
 _CHORD, _PASSES, _LONGEST_CHORD = 1e-4, 3, 0.2
@@ -144,33 +138,15 @@ def portrait(view: FlowView) -> Portrait:
 
 
 def separatrices_of(view: FlowView) -> Separatrices:
-    """Stable and unstable manifolds of a view's saddles; tens of milliseconds.
-
-    As ``flow.separatrices``, all at once and in compiled code.
+    """Stable and unstable manifolds of a view's saddles by ``flow.separatrices``; milliseconds to tenths of a second.
 
     Parameters
     ----------
     view : FlowView
     """
-    flow = view.flow()
-    return _separatrices(flow, flow.fixed_points())
-
-
-def _separatrices(flow: Flow, points: FlowFixedPoints) -> Separatrices:
-    saddles = np.array([p.state for p in points if p.kind == "saddle"]).reshape(-1, 2)
-    found = []
-    for backward in (True, False):
-        beside, longer = [], []
-        for saddle in saddles:
-            values, vectors = np.linalg.eig(flow.jacobian(saddle))
-            chosen = int(np.argmin(values.real) if backward else np.argmax(values.real))
-            step = _BESIDE * vectors[:, chosen].real
-            beside += [saddle + step, saddle - step]
-            rate = max(abs(float(values[chosen].real)), 1e-9)
-            longer += [min(2.0 * np.log(1.0 / _BESIDE) / rate, _LEAVING)] * 2  # and come to what they lead to
-        curves = traced(flow, np.array(beside).reshape(-1, 2), backward=backward, longer=np.array(longer))
-        found.append(tuple(np.concatenate([saddle[None], c]) for saddle, c in zip(np.repeat(saddles, 2, axis=0), curves)))
-    return Separatrices(*found)
+    side = float(np.diff(_BOX, axis=1).max())
+    found = separatrices(view.flow(), n=round(side / _ARC), length=_LONG, box=_BOX)
+    return Separatrices(*(tuple(map(thinned, found[name])) for name in ("stable", "unstable")))
 
 
 def cycles_of(view: FlowView) -> CyclesFound:
@@ -216,61 +192,19 @@ def at_rest(view: FlowView) -> Iterator[Separatrices | CyclesFound]:
     yield cycles_of(view)
 
 
-def traced(flow: Flow, starts: np.ndarray, *, backward: bool = False, longer: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-    """Trajectories from many starts as curves, for 200 units of time: until they rest, leave the square, or are long enough.
+def traced(flow: Flow, starts: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Trajectories from many starts as curves, for 200 units of time: until they rest or are long enough.
 
     Parameters
     ----------
     flow : Flow of two dimensions
     starts : (n, 2) array
-    backward : bool
-        Follow them backwards.
-    longer : (n,) array, optional
-        More time for each.
 
     Returns
     -------
     tuple of n arrays (m, 2), from the start on; within 1e-3 of the trajectory
     """
-    if len(starts) == 0:
-        return ()
-    times = _TIME + (np.zeros(len(starts)) if longer is None else longer)
-    sign = -1.0 if backward else 1.0
-    # one stretch after the other, all starts at once; then what lies within all stretches at once
-    stretches = [starts]
-    for _ in range(_STRETCHES - 1):
-        stretches.append(_moved(flow, stretches[-1], sign * times / _STRETCHES))
-    begin = np.stack(stretches, axis=1)
-    dt = times / (_STRETCHES * _PIECES)
-    within = _moved(flow, np.repeat(begin, _PIECES, axis=1), sign * dt[:, None] * np.tile(np.arange(_PIECES), _STRETCHES))
-    return tuple(_curve(flow, states, sign * step) for states, step in zip(within, dt))
-
-
-def _moved(flow, states, times):
-    """States (..., 2) after times (...); nan beyond the square."""
-    flat = advance(flow, states.reshape(-1, 2), times.ravel(), bound=_EDGE)
-    return flat.reshape(states.shape)
-
-
-def _curve(flow, states, dt):
-    """The curve through states at equal times ``dt``, with more points where it moves."""
-    states = states[: _length(np.isfinite(states).all(axis=1))]
-    speed = np.linalg.norm(flow(states), axis=1)
-    # slow as it is beside a saddle behind shut gates, it has not come to rest
-    states = states[: _length(speed > min(_AT_REST, 0.1 * speed[0])) + 1]
-    parts = np.clip(np.ceil(speed[: len(states)] * abs(dt) / _ARC), 1, _MOST_PARTS).astype(int)
-    # a path is long enough when it has been around a few times
-    chosen = np.cumsum(parts) * _ARC < _LONG
-    chosen[0] = True
-    states, parts = states[chosen], parts[chosen]
-    share = np.concatenate([np.arange(n) / n for n in parts])
-    found = _moved(flow, np.repeat(states, parts, axis=0), share * dt)
-    return thinned(found[: _length(np.isfinite(found).all(axis=1))])
-
-
-def _length(good):
-    """How many are good before the first that is not."""
-    return int(good.argmin()) if not good.all() else len(good)
+    return tuple(map(thinned, paths(flow, starts, _TIME, spacing=_ARC, box=_BOX, length=_LONG)))
 
 
 def thinned(curve: np.ndarray, height: float = _CHORD) -> np.ndarray:

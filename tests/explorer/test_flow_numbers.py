@@ -52,23 +52,15 @@ def test_trajectories_are_those_of_scipy():
 
 
 def test_separatrices_are_the_library_s():
-    """Manifolds of saddles lie on those of flow.separatrices, which is another loop over time."""
+    """Manifolds of saddles are those of flow.separatrices, with fewer points."""
     for name in ("Beyond the homoclinic loop", "Before four saddle-nodes on a circle"):
         view = EXAMPLES[name]
-        here, exact = separatrices_of(view), flow.separatrices(view.flow(), n=400)
+        here, exact = separatrices_of(view), flow.separatrices(view.flow(), length=20.0)
         for ours, theirs in ((here.stable, exact["stable"]), (here.unstable, exact["unstable"])):
             assert len(ours) == len(theirs)
-            # curves of theirs have points at distances of .01
-            points = np.concatenate([c[np.abs(c).max(axis=1) < 1.0] for c in ours])
-            assert cKDTree(np.concatenate(theirs)).query(points)[0].max() < 0.01
-
-
-def test_behind_shut_gates_separatrices_are_followed_to_their_end():
-    slow = FlowView.from_query("U_h=3,0,0,1&b_z=5,5")  # 150 times slower
-    fast = FlowView.from_query("U_h=3,0,0,1")
-    for one, other in zip(separatrices_of(slow).unstable, separatrices_of(fast).unstable):
-        # the curve does not know the gate; it ends in a sink, to which the slow one comes too
-        assert np.abs(one[-1] - other[-1]).max() < 0.02 or np.abs(one[-1] + other[-1]).max() < 0.02
+            # curves of theirs have points at distances of .006
+            points = np.concatenate(ours)
+            assert cKDTree(np.concatenate(theirs)).query(points)[0].max() < 0.006
 
 
 def test_cycles_are_the_library_s():

@@ -1,6 +1,6 @@
 """Trajectories as curves: many starts, compiled, a point for each piece of arc.
 
-They are the steps of ``trajectories.advance``, none longer than a given arc, and every one a point: as accurate as the solver's steps.
+They are the steps of ``trajectories.advance``, none longer than a given arc; the points are as accurate as these.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ def paths(
     box: np.ndarray,
     backward: bool = False,
     length: float = np.inf,
-    n: int = 1,
 ) -> list[np.ndarray]:
     """Curves of trajectories: until time is over, they rest, leave the box, or are long enough.
 
@@ -47,14 +46,12 @@ def paths(
     time : float, or (k,) array, >= 0
         At most so long each, in units of one step.
     spacing : float > 0
-        Arc of a step at most, at the speed at its beginning.
+        Arc of a step, at most by the speed at its beginning; points that are nearer than a fifth of it are left out.
     box : (dim, 2) array
         Curves end before they leave it.
     backward : bool
     length : float
         Arc at which a curve ends.
-    n : int >= 1
-        No step is longer than 1/n of the time.
 
     Returns
     -------
@@ -68,16 +65,15 @@ def paths(
         return []
     field = compiled_flow(flow.cell, flow.n_units).argument("field")
     ends = np.broadcast_to(np.asarray(time, dtype=float), count)
-    first = np.linalg.norm(flow(points), axis=1)
-    state = np.stack([(ends > 0.0).astype(float), np.zeros(count), np.minimum(_AT_REST, _SLOWED * first)], axis=1)
-    clock = np.stack([np.zeros(count), np.minimum(_FIRST_STEP, ends), ends], axis=1)
+    rest = np.minimum(_AT_REST, _SLOWED * np.linalg.norm(flow(points), axis=1))
+    state = np.column_stack([ends > 0.0, np.zeros(count), rest, points])
+    clock = np.column_stack([np.zeros(count), np.minimum(_FIRST_STEP, ends), ends])
     pieces: list[list[np.ndarray]] = [[point[None].copy()] for point in points]
     trail, counts = np.empty((1, _STEPS, flow.dim)), np.zeros(1, dtype=np.int64)
-    limits = np.array(box, dtype=float)
+    limits, flat, none, no_waves = np.array(box, dtype=float), flow.flat[None], np.zeros(0), np.zeros((0, 2, 0))
     for b in range(count):
-        one = slice(b, b + 1)
-        fixed = (sign, _RTOL, _ATOL, limits, spacing, max(ends[b] / n, 1e-300), length)
-        while state[b, 0] > 0.0:
-            trace(field, points[one], clock[one], state[one], flow.flat[None], *fixed, trail, counts, np.zeros(0), np.zeros((0, 2, 0)))
+        here, now, how = points[b : b + 1], clock[b : b + 1], state[b : b + 1]
+        while how[0, 0] > 0.0:
+            trace(field, here, now, how, flat, sign, _RTOL, _ATOL, limits, spacing, length, trail, counts, none, no_waves)
             pieces[b].append(trail[0, : counts[0]].copy())
     return [np.concatenate(parts) for parts in pieces]

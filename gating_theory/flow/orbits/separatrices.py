@@ -42,8 +42,7 @@ def separatrices(
         How long each manifold is followed, forwards or backwards, in units of one step. Default: 200, and the time that it takes to
         leave the saddle and to come to what the manifold leads to, 18.4 over the modulus of the eigenvalue, at most 20,000.
     n : int >= 2
-        Points: neighbours are no further from each other than the longest side of the box over n (within a few per cent where
-        speed changes), nor in time than 1/n of all.
+        Fineness: neighbouring points are about the longest side of the box over n from each other, where it bends or rests less.
     length : float > 0, optional
         Arc after which a manifold ends, also one that winds onto a cycle. Default: ten times the longest side of the box.
     box : (low, high) or two such pairs, optional
@@ -91,9 +90,7 @@ def separatrices(
     out: dict[str, list[np.ndarray]] = {}
     for name in ("stable", "unstable"):
         starts, times = _beginnings(flow, saddles, name, time)
-        curves = paths(
-            flow, starts, times, spacing=side / n, box=limits, backward=name == "stable", length=length, n=n
-        )
+        curves = paths(flow, starts, times, spacing=side / n, box=limits, backward=name == "stable", length=length)
         out[name] = [np.concatenate([saddle[None], curve]) for saddle, curve in zip(np.repeat(saddles, 2, axis=0), curves)]
     return out
 

@@ -153,19 +153,19 @@ def trace(
     atol: float,
     limits: np.ndarray,
     spacing: float,
-    longest: float,
     most: float,
     trail: np.ndarray,
     counts: np.ndarray,
     none: np.ndarray,
     no_waves: np.ndarray,
 ) -> None:
-    """Steps of ``advance`` that are no longer than ``spacing`` and written down, until the trail is full or a curve ends.
+    """Steps of ``advance`` no longer than ``spacing``, some written down, until a curve ends, or as many steps as fit into the trail.
 
     points : (B, dim), clock : (B, 3) as for ``advance``, both in place; flat : (1, P).
-    state : (B, 3), in place: whether the curve goes on (1, or 0), its arc length so far, and the speed at which it has come to rest.
+    state : (B, 3 + dim), in place: whether the curve goes on (1, or 0), its arc length so far, the speed at which it has come to
+    rest, and what was written last; nothing is written that is nearer to it than a fifth of the spacing, but for the end.
     limits : (dim, 2); a curve ends before it leaves them.
-    longest : float, of a step in time. most : float, of the arc length.
+    most : float, of the arc length.
     trail : (B, M, dim), counts : (B,): the new points, how many there are.
     none, no_waves : no input, (0,) and (0, 2, 0).
     """
@@ -182,24 +182,26 @@ def trace(
                 before[i] = points[b, i]
                 fast += speed[0, i] * speed[0, i]
             fast = math.sqrt(fast)
-            if not fast > state[b, 2]:
-                state[b, 0] = 0.0
-                break
-            cap = min(longest, spacing / fast)
-            clock[b, 1] = min(clock[b, 1], cap)
-            here, now = points[b : b + 1], clock[b : b + 1]
-            advance(field, here, now, flat, sign, rtol, atol, math.inf, 1, 0, 0.0, 0.0, none, none, 0.0, no_waves, cap)
-            way, inside = 0.0, True
-            for i in range(d):
-                way += (points[b, i] - before[i]) ** 2
-                inside = inside and limits[i, 0] <= points[b, i] <= limits[i, 1]
-            state[b, 1] += math.sqrt(way)
-            if not inside:  # nan neither
-                state[b, 0] = 0.0
-                break
-            if way > 0.0:
+            inside = True
+            if fast > state[b, 2]:
+                longest = spacing / fast
+                here, now = points[b : b + 1], clock[b : b + 1]
+                advance(field, here, now, flat, sign, rtol, atol, math.inf, 1, 0, 0.0, 0.0, none, none, 0.0, no_waves, longest)
+                way = 0.0
                 for i in range(d):
-                    trail[b, counts[b], i] = points[b, i]
-                counts[b] += 1
-            if clock[b, 0] >= clock[b, 2] or state[b, 1] >= most:
+                    way += (points[b, i] - before[i]) ** 2
+                    inside = inside and limits[i, 0] <= points[b, i] <= limits[i, 1]  # nan is not
+                state[b, 1] += math.sqrt(way)
+                if not inside or clock[b, 0] >= clock[b, 2] or state[b, 1] >= most:
+                    state[b, 0] = 0.0
+            else:
                 state[b, 0] = 0.0
+            apart = 0.0
+            for i in range(d):
+                if not inside:
+                    points[b, i] = before[i]
+                apart += (points[b, i] - state[b, 3 + i]) ** 2
+            if apart > 0.04 * spacing * spacing or (state[b, 0] == 0.0 and apart > 0.0):
+                for i in range(d):
+                    trail[b, counts[b], i] = state[b, 3 + i] = points[b, i]
+                counts[b] += 1
