@@ -270,7 +270,8 @@ class Population:
         That is the average over sites of half the power of |lambda - leak| with which the determinants vanish.
         """
         here = self._at_leak(leak)
-        solution = here.solve(np.array([leak]))
+        # beside the leak: at it, the use that a site makes of messages is a ratio of roundings where its gate is 1 to rounding
+        solution = here.solve(np.array([leak + _BESIDE * 1j]))
         at = leak + _BESIDE * 1j * np.array([0.0, 1.0, 1e-2])
         base, c = here._coefficients(at)
         totals = []

@@ -96,3 +96,15 @@ def test_masses_at_gains_of_50_are_those_of_networks(name):
         mass = spectrum.mass(center, radius)
         # as if eigenvalues were independent: nearly all are leaks of independent sites
         assert mass == pytest.approx(np.mean(np.abs(found - center) < radius), abs=3 * np.sqrt(mass * (1 - mass) / found.size))
+
+
+@pytest.mark.parametrize("a_z", [100, 1000])
+def test_gates_that_are_one_to_rounding(a_z):
+    """A steep update gate is 0 or 1: half of the modes sit at 1, but for a part of order 1 / a_z (at a_z = 1000 sites with z = 1 to
+    rounding once kept the equations from being solved there)."""
+    active = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": a_z, "r": 2, "h": 2.5}))[-1]
+    missing = 0.5 - gt.Spectrum(active).mass(1, 0.1)
+    # of the leaks z those above .9 are in the disc: 1/2 less the density of a unit's field at 0, over a_z, times log(9); the next
+    # term is smaller by 1 / a_z^2, and the mass is good to 1e-5
+    expected = np.log(9.0) / a_z / np.sqrt(2.0 * np.pi * active.moments["h"])
+    assert missing == pytest.approx(expected, rel=40.0 / a_z**2, abs=1e-5)
