@@ -388,3 +388,13 @@ def test_no_lambda_is_left_unsolved(cell, law):
         away = np.abs(rng.normal(size=400)) * 10.0 ** rng.uniform(-3.0, 0.0, 400)
         found = Population(point.sites_at(1e-2, 300)).solve(0.6 + 0.6 * rng.normal(size=400) + 1j * away, EVERYTHING)
         assert all(np.isfinite(value).all() for value in found.values.values())
+
+
+def test_zeros_among_singular_values_are_an_atom():
+    """Half of the singular values 0, half sigma: half of the eigenvalues at 0, (1/2) / (1 - r^2 / sigma^2) in the disc of radius r
+    (the S-transform of a projection); sigma^2 = 2 a^2, since gains are normalised by the mean square."""
+    law = gt.WithSingularValues([0, 0, 1, 1])
+    sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.9, matrices=law))[0])
+    radii = np.array([1e-3, 0.3, 0.5, 0.85])
+    np.testing.assert_allclose(sp.mass(0, radii), 0.5 / (1.0 - radii**2 / 1.62), atol=1e-5)  # the default tolerance of masses
+    assert sp.mass(0, 2.0) == pytest.approx(1.0, abs=1e-12)
