@@ -41,7 +41,7 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
 def blocks(*languages, page="README.md"):
-    """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the site's build runs, are ipython3."""
+    """(line number, text) of a page's fenced blocks in some languages; cells of notebooks, which the build runs, are ipython3."""
     found = []
     for match in re.finditer(
         r"^```(?:\{code-cell\} )?(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S
