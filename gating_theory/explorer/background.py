@@ -69,6 +69,7 @@ class Lane:
     def __init__(self, name: str, patience: float = _PATIENCE) -> None:
         self.name, self.patience = name, patience
         self._waiting: dict[Hashable, _Asked] = {}
+        self._idle: list[_Asked] = []
         self._running: _Asked | None = None
         self._wanted = False
         self._closed = False
@@ -101,10 +102,13 @@ class Lane:
             self._waiting[key] = _Asked(key, task, arguments, tell)
             if self._running is not None and self._running.key == key:
                 self._wanted = False
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._feed, daemon=True, name=f"lane {self.name}")
-                self._thread.start()
-            self._change.notify_all()
+            self._start()
+
+    def _start(self):
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._feed, daemon=True, name=f"lane {self.name}")
+            self._thread.start()
+        self._change.notify_all()
 
     def forget(self, key: Hashable) -> None:
         """Nobody wants the key's task any more."""
@@ -116,7 +120,21 @@ class Lane:
 
     def begin(self) -> None:
         """Start the process, so that the first task need not wait for it."""
-        self.ask(("", "begin"), _nothing, tell=lambda answer: None)
+        self.warm_up(_nothing)
+
+    def warm_up(self, task: Task, *arguments: Any) -> None:
+        """Have a task done for nobody while nothing is asked for: what it imports, compiles or loads is ready for the next.
+
+        It is not given up, or what it compiles would be lost.
+
+        Parameters
+        ----------
+        task, arguments : as for :meth:`ask`
+        """
+        with self._change:
+            if not self._closed:
+                self._idle.append(_Asked(("", "warm-up"), task, arguments, lambda answer: None))
+                self._start()
 
     def keys(self) -> list[Hashable]:
         """Whose tasks wait or run."""
@@ -128,6 +146,7 @@ class Lane:
         with self._change:
             self._closed, self._wanted = True, False
             self._waiting.clear()
+            self._idle.clear()
             self._change.notify_all()
         if self._thread is not None:
             self._thread.join(2.0 * _GRACE + self.patience)
@@ -150,11 +169,11 @@ class Lane:
 
     def _next(self):
         with self._change:
-            while not self._waiting and not self._closed:
+            while not self._waiting and not self._idle and not self._closed:
                 self._change.wait()
             if self._closed:
                 return None
-            asked = self._waiting.pop(next(iter(self._waiting)))
+            asked = self._waiting.pop(next(iter(self._waiting))) if self._waiting else self._idle.pop(0)
             self._running, self._wanted = asked, True
             return asked
 
@@ -266,10 +285,9 @@ def stay_wanted() -> None:
 
 def _nothing():
     """A task that imports what calculates."""
-    from ..mean_field import fixed_points
-    from ..spectrum import spectrum
+    from . import flow_numbers, numbers
 
-    yield fixed_points.__name__, spectrum.__name__
+    yield flow_numbers.__name__, numbers.__name__
 
 
 def _serve(connection):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from .background import Answer, Background
 from .flow_numbers import CyclesFound, Portrait, Separatrices, at_once, at_rest
 from .flow_picture import FlowPicture
-from .flow_view import MATRICES, PARAMETERS, FlowView, presets
+from .flow_view import MATRICES, PARAMETERS, FlowView, first_view, presets
 from .template import frame
 
 __all__ = ["flow_page"]
@@ -24,8 +24,7 @@ _ENDS = {"U": (10.0, 30.0, 100.0), "b": (5.0, 30.0, 100.0)}
 #: Decimals of what sliders give, whose steps are sums of tenths, and what rounding to them changes at most.
 _DIGITS, _ROUNDED = 6, 1e-6
 
-#: What is shown before anything was chosen.
-_FIRST = "A cycle beside a sink"
+#: The name of what is no preset.
 _CUSTOM = "as the sliders say"
 
 
@@ -243,7 +242,7 @@ def _name(path):
 
 def _asked_for(document):
     """(view, what is wrong with the link)."""
-    first = presets()["Attractors and bifurcations"][_FIRST]
+    first = first_view()
     request = getattr(document.session_context, "request", None)
     arguments = getattr(request, "arguments", None) or {}
     pairs = [(name, value.decode("utf-8", "replace")) for name, values in arguments.items() for value in values]

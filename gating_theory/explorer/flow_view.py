@@ -11,7 +11,7 @@ from ..flow import GRUFlow, topology_catalogue
 from ..flow.flow import Flow
 from ..support.checks import shown
 
-__all__ = ["LARGEST", "MATRICES", "MOST_STARTS", "PARAMETERS", "FlowView", "presets", "short"]
+__all__ = ["LARGEST", "MATRICES", "MOST_STARTS", "PARAMETERS", "FlowView", "first_view", "presets", "short"]
 
 #: Names of the arguments of GRUFlow in the order of the page, the candidate first; and all numbers of a view, by their paths.
 MATRICES = {"U_h": 4, "b_h": 2, "U_z": 4, "b_z": 2, "U_r": 4, "b_r": 2}
@@ -239,6 +239,7 @@ _EXAMPLES: dict[str, dict[str, list]] = {
     "After them: a slow cycle": {"U_h": [[6, -2.7], [2.7, 6]]},
     "Almost a line of fixed points": {"U_h": [[4.549, -1.612], [10.278, -4.5]]},
 }
+_FIRST = "A cycle beside a sink"
 
 
 def presets() -> dict[str, dict[str, FlowView]]:
@@ -246,3 +247,8 @@ def presets() -> dict[str, dict[str, FlowView]]:
     known = {f"{topology.words}": FlowView.from_flow(flow) for topology, flow in topology_catalogue().items()}
     examples = {name: FlowView.from_flow(GRUFlow(**weights)) for name, weights in _EXAMPLES.items()}
     return {"Attractors and bifurcations": examples, "All known topologies": known}
+
+
+def first_view() -> FlowView:
+    """What is shown before anything was chosen."""
+    return FlowView.from_flow(GRUFlow(**_EXAMPLES[_FIRST]))

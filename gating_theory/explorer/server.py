@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from ..support.checks import integer
@@ -43,18 +44,31 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
     integer("port", port, low=0, high=65535)
     make = _bokeh()
     background = Background()
-    server = make(_pages(background), port)
-    address = f"http://{_ADDRESS}:{server.port}{first}"
-    try:
+    with ExitStack() as ends:
+        ends.callback(background.close)
+        background.begin()  # while the processes import, so does the server
+        server = make(_pages(background), port)
+        ends.callback(server.stop)
+        address = f"http://{_ADDRESS}:{server.port}{first}"
         server.start()
-        background.begin()
+        _warm_up(background, first)
         say(address)
         if open_browser:
             _open(server, address)
         _run(server.io_loop)
-    finally:
-        server.stop()
-        background.close()
+
+
+def _warm_up(background, first):
+    """Have the numbers made that pages begin with, of the first page first: a page would wait seconds for its first ones."""
+    from . import flow_numbers, numbers
+    from .flow_view import first_view
+    from .view import View
+
+    tasks = [("/", "fast", numbers.at_once, View()), ("/flow", "fast", flow_numbers.at_once, first_view())]
+    if first == "/flow":
+        tasks.append(("/flow", "slow", flow_numbers.at_rest, first_view()))
+    for _, lane, task, view in sorted(tasks, key=lambda task: task[0] != first):
+        background[lane].warm_up(task, view)
 
 
 def _bokeh():

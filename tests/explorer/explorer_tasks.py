@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from gating_theory.errors import ConvergenceError
 from gating_theory.explorer.background import stay_wanted
@@ -46,3 +47,14 @@ def fails(kind):
 
 def no_pickle():
     yield lambda: None
+
+
+def leaves(path, seconds):
+    """A file, after a while in one piece."""
+    time.sleep(seconds)
+    Path(path).touch()
+    yield path
+
+
+def exists(path):
+    yield Path(path).exists()

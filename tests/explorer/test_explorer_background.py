@@ -125,3 +125,20 @@ def test_no_process_is_left():
     assert gone(pid)
     background["one"].ask("k", tasks.who, tell=told.put)  # nothing happens any more
     assert told.empty()
+
+
+def test_warm_ups_wait_for_what_is_asked_for_and_are_not_given_up(tmp_path):
+    lane, told = Lane("warm", patience=0.3), Queue()
+    lane.ask("k", tasks.count, 2, 0.5, tell=told.put)
+    for name in ("one", "two"):
+        lane.warm_up(tasks.leaves, str(tmp_path / name), 0.5)
+    lane.ask("other", tasks.exists, str(tmp_path / "one"), tell=told.put)
+    assert [a.value for a in [*answers(told), *answers(told)]] == [0, 1, None, False, None]
+    end = time.monotonic() + LONG
+    while not (tmp_path / "two").exists() and time.monotonic() < end:
+        # what is asked for meanwhile replaces no warm-up, and ends none
+        done(lane, tasks.count, 1)
+    assert (tmp_path / "one").exists() and (tmp_path / "two").exists()
+    lane.close()
+    lane.warm_up(tasks.leaves, str(tmp_path / "three"), 0.0)
+    assert not (tmp_path / "three").exists()

@@ -961,7 +961,7 @@ CALLS = {
     ),
     "flow.separatrices": lambda t: (
         gt.flow.separatrices,
-        {"flow": t.bistable, "points": t.bistable.fixed_points(), "time": 10.0, "n": 10},
+        {"flow": t.bistable, "points": t.bistable.fixed_points(), "time": 10.0, "n": 10, "length": 5.0, "box": (-1.0, 1.0)},
     ),
     "flow.simplify": lambda t: (gt.flow.simplify, {"flow": gt.GRUFlow(U_h=np.eye(2))}),
     "flow.slow_manifold": lambda t: (

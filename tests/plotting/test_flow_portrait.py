@@ -15,7 +15,6 @@ from gating_theory.flow import (
     plot_bifurcations,
     plot_portrait,
     plot_topology_map,
-    separatrices,
     topology_map,
 )
 from gating_theory.flow.orbits.trajectories import advance
@@ -27,23 +26,28 @@ TOPOLOGIES = [Topology(sinks, sources, sinks + sources - 1) for sinks in range(5
 FLOW = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
 
 
-def test_separatrices_run_along_the_flow():
-    curves = separatrices(FLOW, time=20.0, n=200)
-    assert len(curves["stable"]) == 2 and len(curves["unstable"]) == 2
-    for name, sign in (("unstable", 1.0), ("stable", -1.0)):
-        for curve in curves[name]:
-            middle, along = 0.5 * (curve[2:-1] + curve[3:]), np.diff(curve[2:], axis=0)
-            velocity = sign * FLOW(middle)
-            cosine = np.sum(along * velocity, axis=1) / np.linalg.norm(along, axis=1) / np.linalg.norm(velocity, axis=1)
-            assert np.quantile(cosine, 0.05) > 0.99
-
-
 def test_portrait_shows_points_cycles_and_manifolds():
     cycle = find_cycle(FLOW, [-0.2, 0.3])
     ax = plot_portrait(FLOW, [cycle], streams=False)
     labels = ax.get_legend_handles_labels()[1]
     for name in ("sink", "source", "saddle", "stable cycle", "stable manifold", "unstable manifold"):
         assert name in labels
+
+
+def test_variables_that_nothing_drives_have_a_side_of_the_picture():
+    for flow, low, high in (
+        (GRUFlow(U_h=[[3, 0], [0, 0]]), [-1.0, -1.0], [1.0, 1.0]),
+        (GRUFlow(U_h=[[2.5, 0], [0, 0]], b_h=[0.0, 0.5]), [-1.0, np.tanh(0.5) - 1.0], [1.0, np.tanh(0.5) + 1.0]),
+        (GRUFlow(U_h=np.zeros((2, 2))), [-1.0, -1.0], [1.0, 1.0]),
+    ):
+        ax = plot_portrait(flow)
+        # 3 % beyond on each side
+        np.testing.assert_allclose(ax.get_xlim(), [low[0] - 0.06, high[0] + 0.06], atol=1e-6)
+        np.testing.assert_allclose(ax.get_ylim(), [low[1] - 0.06, high[1] + 0.06], atol=1e-6)
+        assert all(flow.nullclines())
+        plot_basins(basins(flow, 5))
+    ax = plot_portrait(GRUFlow(U_h=0.0, b_h=0.2))
+    np.testing.assert_allclose(np.mean(ax.get_xlim()), np.tanh(0.2), atol=1e-9)
 
 
 def test_basins_and_bifurcations_are_drawn():

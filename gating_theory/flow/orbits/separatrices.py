@@ -16,7 +16,7 @@ __all__ = ["separatrices"]
 
 #: Distance from a saddle at which its manifolds begin; the time that they are followed beside what it takes to leave the saddle,
 #: which is this long at most.
-_BESIDE, _TIME, _LEAVING = 1e-4, 200.0, 20_000.0
+_BESIDE, _TIME, _LEAVING = 1e-4, 200.0, 100_000.0
 
 #: How far beyond the default box they are followed, and how often the longest side of it, where nothing is said.
 _BEYOND, _SIDES = 0.1, 10.0
@@ -40,7 +40,7 @@ def separatrices(
         Default: ``flow.fixed_points()``.
     time : float from 0 to 1e6, optional
         How long each manifold is followed, forwards or backwards, in units of one step. Default: 200, and the time that it takes to
-        leave the saddle and to come to what the manifold leads to, 18.4 over the modulus of the eigenvalue, at most 20,000.
+        leave the saddle and to come to what the manifold leads to, 18.4 over the modulus of the eigenvalue, at most 100,000.
     n : int >= 2
         Fineness: neighbouring points are about the longest side of the box over n from each other, where it bends or rests less.
     length : float > 0, optional
