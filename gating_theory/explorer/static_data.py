@@ -26,7 +26,22 @@ from .flow_numbers import portrait as portrait_of
 from .flow_numbers import separatrices_of, thinned, traced
 from .flow_view import FlowView
 
-__all__ = ["FLOW", "SPECTRA", "Grid", "flow_row", "make_flows", "make_spectra", "rotation", "spectrum_row"]
+__all__ = [
+    "BOUNDARY_UNIT",
+    "CURVES",
+    "FLOW",
+    "GAIN_Z",
+    "KINDS",
+    "SPECTRA",
+    "TAUS",
+    "UNIT",
+    "Grid",
+    "flow_row",
+    "make_flows",
+    "make_spectra",
+    "rotation",
+    "spectrum_row",
+]
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ def _steps(low, high, step):
 
 #: The GRU's candidate and reset gains and its update bias, at an update gain of 2.
 SPECTRA = Grid(("gain.h", "gain.r", "bias.z"), (_steps(0.5, 4.5, 0.25), _steps(0.0, 4.0, 2.0), _steps(-1.0, 4.0, 1.0)))
-_GAIN_Z = 2.0
+GAIN_Z = 2.0
 
 #: U_h is g times a rotation by an angle in degrees; no gates, no biases.
 FLOW = Grid(("g", "angle"), (_steps(1.0, 5.0, 0.25), _steps(0.0, 90.0, 7.5)))
@@ -81,8 +96,8 @@ STARTS = ((0.06, 0.02), (-0.06, -0.02), (0.95, 0.6), (-0.6, 0.95), (-0.95, -0.6)
 #: Curves are kept to this distance, as whole multiples of 1 / 30000; and trajectories to this length.
 _CHORD, UNIT, _LENGTH = 2e-3, 30_000, 3.0
 
-#: The largest boundary is within this; it is kept as multiples of it over 32000.
-REACH = 4.0
+#: Boundaries, the largest of which is within 4, are kept as whole multiples of 1 / 8000.
+BOUNDARY_UNIT = 8_000
 
 
 def spectrum_row(gain_h: float, gain_r: float, bias_z: float) -> dict[str, Any]:
@@ -92,7 +107,7 @@ def spectrum_row(gain_h: float, gain_r: float, bias_z: float) -> dict[str, Any]:
     ----------
     gain_h, gain_r, bias_z : float
     """
-    ensemble = Ensemble(GRU, gain={"z": _GAIN_Z, "r": gain_r, "h": gain_h}, bias={"z": bias_z})
+    ensemble = Ensemble(GRU, gain={"z": GAIN_Z, "r": gain_r, "h": gain_h}, bias={"z": bias_z})
     points = fixed_points(ensemble)
     spectrum = Spectrum(points[-1])
     curves = spectrum.boundary(BOUNDARY)
@@ -166,7 +181,7 @@ def make_spectra(grid: Grid = SPECTRA) -> dict[str, np.ndarray]:
     numbers = np.array([[row["moment"], row["radius"], row["abscissa"]] for row in rows])
     slow = np.rint(65535 * np.clip([row["slow"] for row in rows], 0.0, 1.0)).astype(np.uint16)
     curves = [[np.stack([c.real, c.imag], axis=1) for c in row["boundary"]] for row in rows]
-    return {"numbers": numbers, "slow": slow, **_packed({"boundary": curves}, 32_000 / REACH)}
+    return {"numbers": numbers, "slow": slow, **_packed({"boundary": curves}, BOUNDARY_UNIT)}
 
 
 #: Kinds of fixed points, and the order of curves in the arrays.
@@ -198,7 +213,7 @@ def _coarse(curve: npt.ArrayLike) -> np.ndarray:
     return thinned(np.asarray(curve, dtype=float), _CHORD)
 
 
-def _packed(curves: dict[str, list[list[np.ndarray]]], unit: float) -> dict[str, np.ndarray]:
+def _packed(curves: dict[str, list[list[np.ndarray]]], unit: int) -> dict[str, np.ndarray]:
     """Curves [row][curve] (m, 2) by name, as whole numbers one after the other; and (row, place of its name, length) of each."""
     table, values = [], []
     for place, name in enumerate(curves):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..plotting.style import BLUE, ORANGE
 from .flow_picture import FlowPicture
-from .static_data import CURVES, FLOW, KINDS, REACH, SPECTRA, TAUS, UNIT
+from .static_data import BOUNDARY_UNIT, CURVES, FLOW, GAIN_Z, KINDS, SPECTRA, TAUS, UNIT
 
 __all__ = ["SCRIPTS", "copy_scripts", "flow_page", "spectrum_page"]
 
@@ -53,7 +53,7 @@ text.text = "<table>" + cell("moment, E h²", moment.toPrecision(6)) + cell("rad
   + cell("abscissa", abscissa.toPrecision(6)) + cell("share slower than 10 steps", row[ten].toFixed(4))
   + cell("share slower than 100 steps", row[hundred].toFixed(4)) + "</table>"
 const [h, r, z] = values_of
-code.text = `<pre class="python">ens = gt.Ensemble(gt.GRU, gain={"z": 2, "r": ${r}, "h": ${h}}, bias={"z": ${z}})
+code.text = `<pre class="python">ens = gt.Ensemble(gt.GRU, gain={"z": ${gain_z}, "r": ${r}, "h": ${h}}, bias={"z": ${z}})
 spectrum = gt.Spectrum(gt.fixed_points(ens)[-1])
 spectrum.abscissa()  # ${abscissa.toPrecision(6)}
 spectrum.slow_fraction([10, 100])</pre>`
@@ -125,33 +125,18 @@ def spectrum_page(data: Path, scripts: str) -> str:
     scripts : str, where a page finds the folder of ``copy_scripts``
     """
     from bokeh.models import ColumnDataSource, CustomJS
-    from bokeh.plotting import figure
 
     kept = np.load(data / "spectra.npz")
     titles = "gain of the candidate, a_h", "gain of the reset gate, a_r", "bias of the update gate, b_z"
     sliders = _sliders(SPECTRA, titles, (3.0, 2.0, 1.0))
-    bare: dict[str, Any] = {"tools": "", "toolbar_location": None, "aspect_ratio": 1.0, **_WIDE}
-    complex_plane: dict[str, Any] = {
-        "x_range": (-1.05, 1.75),
-        "y_range": (-1.4, 1.4),
-        "x_axis_label": "Re λ",
-        "y_axis_label": "Im λ",
-    }
-    plane = figure(title=_TITLES[0], **complex_plane, **bare)
-    angle = np.linspace(0.0, 2.0 * np.pi, 181)
-    plane.line(np.cos(angle), np.sin(angle), line_dash="dashed", line_color="#888888")
-    boundary = ColumnDataSource({"xs": [], "ys": []})
-    plane.multi_line("xs", "ys", source=boundary, line_color=BLUE, line_width=2.5)
-    curve = ColumnDataSource({"x": [], "y": []})
-    steps: dict[str, Any] = {"x_axis_type": "log", "x_range": (1.0, 1000.0), "x_axis_label": "steps", "y_range": (-0.02, 1.02)}
-    survival = figure(title=_TITLES[1], **steps, **bare)
-    survival.line("x", "y", source=curve, line_color=ORANGE, line_width=2.5)
+    plane, boundary = _complex_plane()
+    survival, curve = _survival()
     text, code = _text(), _text()
     arguments = {
-        "sliders": sliders, "names": [boundary], "unit": 32_000 / REACH, **_curves(kept, len(SPECTRA.points())),
+        "sliders": sliders, "names": [boundary], "unit": BOUNDARY_UNIT, **_curves(kept, len(SPECTRA.points())),
         "slow": ColumnDataSource({"share": kept["slow"].ravel()}), "numbers": ColumnDataSource({"value": kept["numbers"].ravel()}),
         "taus": TAUS.tolist(), "ten": int(np.argmin(abs(TAUS - 10.0))), "hundred": int(np.argmin(abs(TAUS - 100.0))),
-        "survival": curve, "text": text, "code": code,
+        "survival": curve, "text": text, "code": code, "gain_z": GAIN_Z,
     }  # fmt: skip
     _follow(sliders, CustomJS(args=arguments, code=_CHOOSE + _SPECTRUM))
     return _html("spectrum", sliders, [text, plane, survival], code, scripts)
@@ -185,6 +170,36 @@ def flow_page(data: Path, scripts: str) -> str:
 
 
 # --- parts
+
+
+def _complex_plane():
+    """A picture with the unit circle, and the source of its boundary."""
+    from bokeh.models import ColumnDataSource
+
+    axes = {"x_range": (-1.05, 1.75), "y_range": (-1.4, 1.4), "x_axis_label": "Re λ", "y_axis_label": "Im λ"}
+    plane = _picture(_TITLES[0], axes)
+    angle = np.linspace(0.0, 2.0 * np.pi, 181)
+    plane.line(np.cos(angle), np.sin(angle), line_dash="dashed", line_color="#888888")
+    boundary = ColumnDataSource({"xs": [], "ys": []})
+    plane.multi_line("xs", "ys", source=boundary, line_color=BLUE, line_width=2.5)
+    return plane, boundary
+
+
+def _survival():
+    """A picture of shares of modes over timescales, and the source of its curve."""
+    from bokeh.models import ColumnDataSource
+
+    axes = {"x_axis_type": "log", "x_range": (1.0, 1000.0), "x_axis_label": "steps", "y_range": (-0.02, 1.02)}
+    survival = _picture(_TITLES[1], axes)
+    curve = ColumnDataSource({"x": [], "y": []})
+    survival.line("x", "y", source=curve, line_color=ORANGE, line_width=2.5)
+    return survival, curve
+
+
+def _picture(title, axes):
+    from bokeh.plotting import figure
+
+    return figure(title=title, tools="", toolbar_location=None, aspect_ratio=1.0, **axes, **_WIDE)
 
 
 def _sliders(grid, titles, values):

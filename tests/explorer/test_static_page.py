@@ -8,10 +8,10 @@ import pytest
 import gating_theory as gt
 from gating_theory import flow
 from gating_theory.explorer.static_data import (
+    BOUNDARY_UNIT,
     CURVES,
     FLOW,
     KINDS,
-    REACH,
     SPECTRA,
     TAUS,
     UNIT,
@@ -46,7 +46,7 @@ def test_spectra_of_the_site_are_the_library_s(point):
     assert kept["slow"][row, some] / 65535 == pytest.approx(spectrum.slow_fraction(TAUS[some]), abs=3e-4)
     (theirs,) = curves(kept, row, 0)
     (ours,) = spectrum.boundary(64)
-    assert theirs @ [1, 1j] * (REACH / 32000) == pytest.approx(ours, abs=2e-4)  # rounded to 1e-4
+    assert theirs @ [1, 1j] / BOUNDARY_UNIT == pytest.approx(ours, abs=2e-4)  # rounded to 1e-4
 
 
 def test_portraits_of_the_site_are_the_library_s():
