@@ -53,6 +53,9 @@ html_copy_source = False
 html_show_copyright = False
 viewcode_line_numbers = True
 
+# names in quotes can be copied as they stand
+smartquotes = False
+
 # how it looks
 html_theme = "furo"
 html_title = f"gating_theory {release}"

@@ -14,7 +14,7 @@ from .places import DOCS
 
 __all__ = ["Links"]
 
-#: Where nothing is linked: what is code, a heading, or a link already.
+#: Where nothing is linked: what is code, a heading, a name of a parameter, its type, or a link already.
 _LEFT_ALONE = (
     nodes.FixedTextElement,
     nodes.literal,
@@ -23,6 +23,9 @@ _LEFT_ALONE = (
     nodes.raw,
     nodes.reference,
     nodes.rubric,
+    nodes.strong,
+    nodes.term,
+    nodes.classifier,
     nodes.title,
     nodes.comment,
     desc_signature,
@@ -55,10 +58,17 @@ def _pattern():
     return re.compile(rf"(?P<label>{_LABEL})|(?<![\w-])(?P<term>{terms})(?:e?s)?(?![\w-])", flags=re.IGNORECASE)
 
 
+def _in_quotes(match):
+    """Whether a match is part of a name in quotes, which is an argument and not a word of the sentence."""
+    return match.string.count('"', 0, match.start()) % 2 == 1
+
+
 def _found(match, wanted):
     """The term that a match is to be linked to, or None; a term is linked once."""
     if match["label"]:
         return _label(match["label"])
+    if _in_quotes(match):
+        return None
     term = match["term"].lower()
     return wanted.pop(term, None)
 
