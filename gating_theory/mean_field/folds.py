@@ -111,12 +111,14 @@ def fold_near(path: Path, u: float, a: float, b: float) -> Fold | None:
 
 
 def summits(moments: MomentMap) -> list[tuple[float, float]]:
-    """(log x, G) at all maxima of G(x) above the smallest moments.
+    """(log x, G) at all maxima of G(x) above the smallest moments; none where no message feeds back.
 
     Parameters
     ----------
-    moments : MomentMap, with one loop
+    moments : MomentMap, with one loop or none
     """
+    if not moments.loop:
+        return []
     ((x, G),) = scan_decades(moments, "small", min(moments.scan_tol, 1e-9))
     found = []
     for i in range(1, x.size - 1):

@@ -304,6 +304,13 @@ def test_tables_without_pandas(fold_line, tmp_path, monkeypatch):
     assert (tmp_path / "line.csv").read_text(encoding="utf-8").count("\n") == len(fold_line.rows()) + 1
 
 
+def test_folds_of_a_plane_that_has_a_silent_side(gru):
+    """At a_h = 0 nothing feeds back and there is no fold to look for: the line is that of a plane that begins above 0."""
+    (curve,) = gt.critical_line(gru, AXES, "fold", bounds=((0.0, 10.0), (0.0, 4.0))).curves
+    i = np.argmin(curve.x)  # the tricritical point
+    assert (curve.x[i], curve.y[i]) == pytest.approx((np.sqrt(8.0), 2.0), abs=1e-6)
+
+
 def test_no_line(gru):
     """The active state of the GRU without biases is never stable [T6]."""
     line = gt.critical_line(gru, AXES, "abscissa", 1, bounds=((3.0, 8.0), (2.2, 4.0)), search=2)
