@@ -24,6 +24,8 @@ __all__ = [
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 #: Elements whose text is code, or not for readers.
 _CODE = {"code", "kbd", "pre", "samp", "script", "style", "svg", "template"}
+#: Tables that xarray makes in notebooks, with the attributes of data as they are.
+_DATA = "xr-wrap"
 
 
 class _Reader(HTMLParser):
@@ -80,7 +82,7 @@ def article(tree):
 
 def text(node, *, code=True, mathematics=True):
     """What is written in a node, on request without code or formulas."""
-    if (not code and node.tag in _CODE) or (not mathematics and "math" in classes(node)):
+    if (not code and (node.tag in _CODE or _DATA in classes(node))) or (not mathematics and "math" in classes(node)):
         return " "
     parts = [node.text or ""]
     for child in node:

@@ -201,7 +201,7 @@ QUESTIONS = {
     "Which equations are solved?": ("theory/index", "T3"),
     "How do I read a Keras LSTM?": ("howto/keras_file", "gt.read("),
     "How do I choose an initialisation?": ("tutorials/memory", "gt.design("),
-    "How do I cite it?": ("howto/cite", "arXiv"),
+    "How do I cite it?": ("howto/cite", "gt.cite("),
 }
 
 
