@@ -122,7 +122,7 @@ class Lane:
         """Start the process, so that the first task need not wait for it."""
         self.warm_up(_nothing)
 
-    def warm_up(self, task: Task, *arguments: Any) -> None:
+    def warm_up(self, task: Task, *arguments: Any, then: Callable[[], None] | None = None) -> None:
         """Have a task done for nobody while nothing is asked for: what it imports, compiles or loads is ready for the next.
 
         It is not given up, or what it compiles would be lost.
@@ -130,10 +130,17 @@ class Lane:
         Parameters
         ----------
         task, arguments : as for :meth:`ask`
+        then : callable, optional
+            Called in a thread of the lane when it is done, or failed.
         """
+
+        def tell(answer):
+            if answer.code != "piece" and then is not None:
+                then()
+
         with self._change:
             if not self._closed:
-                self._idle.append(_Asked(("", "warm-up"), task, arguments, lambda answer: None))
+                self._idle.append(_Asked(("", "warm-up"), task, arguments, tell))
                 self._start()
 
     def keys(self) -> list[Hashable]:
@@ -249,11 +256,6 @@ class Background:
     def __getitem__(self, name: str) -> Lane:
         return self.lanes[name]
 
-    def begin(self) -> None:
-        """Start the processes, so that the first tasks need not wait for them."""
-        for lane in self.lanes.values():
-            lane.begin()
-
     def forget(self, session: Hashable) -> None:
         """A page has gone: keys are tuples that begin with the session."""
         for lane in self.lanes.values():
@@ -285,9 +287,9 @@ def stay_wanted() -> None:
 
 def _nothing():
     """A task that imports what calculates."""
-    from . import flow_numbers, numbers
+    from . import numbers
 
-    yield flow_numbers.__name__, numbers.__name__
+    yield numbers.__name__
 
 
 def _serve(connection):

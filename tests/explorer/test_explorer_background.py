@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from queue import Queue
 
 import explorer_tasks as tasks
@@ -128,17 +129,17 @@ def test_no_process_is_left():
 
 
 def test_warm_ups_wait_for_what_is_asked_for_and_are_not_given_up(tmp_path):
-    lane, told = Lane("warm", patience=0.3), Queue()
+    lane, told, ended = Lane("warm", patience=0.3), Queue(), []
     lane.ask("k", tasks.count, 2, 0.5, tell=told.put)
     for name in ("one", "two"):
-        lane.warm_up(tasks.leaves, str(tmp_path / name), 0.5)
+        lane.warm_up(tasks.leaves, str(tmp_path / name), 0.5, then=partial(ended.append, name))
     lane.ask("other", tasks.exists, str(tmp_path / "one"), tell=told.put)
     assert [a.value for a in [*answers(told), *answers(told)]] == [0, 1, None, False, None]
     end = time.monotonic() + LONG
-    while not (tmp_path / "two").exists() and time.monotonic() < end:
+    while len(ended) < 2 and time.monotonic() < end:
         # what is asked for meanwhile replaces no warm-up, and ends none
         done(lane, tasks.count, 1)
-    assert (tmp_path / "one").exists() and (tmp_path / "two").exists()
+    assert ended == ["one", "two"] and (tmp_path / "one").exists() and (tmp_path / "two").exists()
     lane.close()
     lane.warm_up(tasks.leaves, str(tmp_path / "three"), 0.0)
     assert not (tmp_path / "three").exists()
