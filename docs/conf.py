@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from site_pages import everything, explorer, kernel, mathematics, notes, signatures, terms  # noqa: E402
+from site_pages import everything, explorer, kernel, mathematics, names, notes, signatures, terms  # noqa: E402
 
 from gating_theory.version import __version__ as release  # noqa: E402
 
@@ -79,3 +79,4 @@ def setup(app):
     app.connect("build-finished", mathematics.copy)
     app.connect("build-finished", explorer.copy)
     app.add_transform(terms.Links)
+    app.add_transform(names.Links)

@@ -18,7 +18,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 _HERE = Path(__file__).parent
 #: Folders whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all, and those of
 #: the folders in them.
-_TOGETHER = {"derivations", "flow", "validation", "site"}
+_TOGETHER = {"derivations", "explorer", "flow", "validation", "site"}
 #: Files whose tests import other libraries than PyTorch, which take seconds: likewise.
 _LIBRARIES = {"test_flax_cells.py", "test_formats.py", "test_keras_files.py", "test_keras_hostile.py", "test_hostile_files.py"}
 

@@ -1,6 +1,7 @@
 """The built-in cells: their equations, printed from the cells themselves, and the ten lines that define each."""
 
 import ast
+import re
 
 from gating_theory.cell.symbolic import to_latex
 
@@ -26,7 +27,8 @@ def _definitions():
 
 
 def _mathematics(one, derivatives):
-    lines = to_latex(one.thing, derivatives).splitlines()
+    formulas = re.sub(r"log_\{\\tau (\w)\}", r"\\log \\tau_{\1}", to_latex(one.thing, derivatives))  # the symbol log_tau_z
+    lines = formulas.splitlines()
     return [".. math::", "   :nowrap:", "", *(f"   {line}" for line in [r"\[", *lines, r"\]"]), ""]
 
 

@@ -55,7 +55,7 @@ def _pattern():
     """Labels, or terms as they stand in a sentence: longer ones first, in the plural too."""
     words = sorted((term for term in known() if not re.fullmatch(r"T\d+[a-z]?", term)), key=len, reverse=True)
     terms = "|".join(re.escape(word) for word in words) or "(?!)"
-    return re.compile(rf"(?P<label>{_LABEL})|(?<![\w-])(?P<term>{terms})(?:e?s)?(?![\w-])", flags=re.IGNORECASE)
+    return re.compile(rf"(?P<label>{_LABEL})|(?<![\w-])(?<!\w\.)(?P<term>{terms})(?:e?s)?(?![\w-]|\.\w)", flags=re.IGNORECASE)
 
 
 def _in_quotes(match):

@@ -290,7 +290,7 @@ def network(view: View) -> Iterator[Piece]:
 def lines(view: View) -> Iterator[Piece]:
     """The lines of the phase diagram, one after the other."""
     for name in view.lines:
-        yield _tried(name, lambda name=name: _line(view.plane_ensemble, (view.x, view.y), view.line_bounds, name))
+        yield _tried(name, lambda name=name: _line(view.plane_ensemble, (view.x, view.y), view.bounds, name))
 
 
 @lru_cache(maxsize=64)

@@ -45,7 +45,7 @@ _CONTROLS = (
     {"title": "Spreads and inputs", "roots": "spreads", "fold": "closed"},
 )
 _PICTURES = (
-    {"title": "Numbers", "roots": "numbers messages", "class": "wide"},
+    {"title": "Numbers", "roots": "numbers messages", "class": "wide first"},
     {
         "title": "Spectrum",
         "roots": "spectrum what sample",

@@ -46,11 +46,12 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
     background = Background()
     with ExitStack() as ends:
         ends.callback(background.close)
-        background.begin()  # while the processes import, so does the server
+        background["fast"].begin()  # it imports while the server does
         server = make(_pages(background), port)
         ends.callback(server.stop)
         address = f"http://{_ADDRESS}:{server.port}{first}"
         server.start()
+        background.begin()
         _warm_up(background, first)
         say(address)
         if open_browser:

@@ -220,8 +220,15 @@ def _packed(curves: dict[str, list[list[np.ndarray]]], unit: int) -> dict[str, n
         for row, here in enumerate(curves[name]):
             for curve in here:
                 table.append((row, place, len(curve)))
-                values.append(np.rint(np.asarray(curve) * unit).astype(np.int16))
+                values.append(_whole(np.asarray(curve) * unit))
     return {"curves": np.array(table, dtype=np.int32).reshape(-1, 3), "values": np.concatenate(values)}
+
+
+def _whole(numbers):
+    """16 bits each; ValueError where they do not fit."""
+    if np.abs(numbers).max(initial=0.0) > np.iinfo(np.int16).max:
+        raise ValueError(f"numbers of curves must lie in [-32767, 32767], got {np.abs(numbers).max():.0f}")
+    return np.rint(numbers).astype(np.int16)
 
 
 def _main(arguments: Sequence[str]) -> int:

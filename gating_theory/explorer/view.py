@@ -31,8 +31,6 @@ GROWTH_TOL = 0.01
 _STEPS, _UNITS, _TAU = 1000, 2000, 1e6
 #: Texts of links longer than this are none of ours.
 _LONG = 8000
-#: The least gain on the way to a larger one, as a part of it, for lines.
-_NO_GAIN = 1e-3
 #: Words for yes in a link; no is left out.
 _YES = "1"
 
@@ -138,13 +136,6 @@ class View:
         assert self.x_bounds is not None and self.y_bounds is not None  # __post_init__ sets them
         return self.x_bounds, self.y_bounds
 
-    @property
-    def line_bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Within which lines are followed: the plane's bounds without gains of zero, at which a cell is another one."""
-        ends = zip((self.x, self.y), self.bounds)
-        first, second = [(max(low, _NO_GAIN * high) if path.startswith("gain.") else low, high) for path, (low, high) in ends]
-        return first, second
-
     def value(self, path: str) -> float:
         """A hyperparameter."""
         return dict(self.values).get(path, kind_of(path).default)
@@ -209,7 +200,7 @@ class View:
             lines += ["", f"net, state = gt.Network.planted(point, n_units={self.n_units}, rng={self.seed})"]
             lines += ["eigenvalues = net.eigenvalues(state)"]
         if self.lines:
-            bounds = ", ".join(f"({written(low)}, {written(high)})" for low, high in self.line_bounds)
+            bounds = ", ".join(f"({written(low)}, {written(high)})" for low, high in self.bounds)
             lines += ["", f"plane = dict(paths=({_quoted(self.x)}, {_quoted(self.y)}), bounds=({bounds}), tol=1e-3)"]
             lines += [f"{name} = gt.critical_line(ens, quantity={_quoted(name)}, **plane)" for name in self.lines]
         return "\n".join(lines) + "\n"

@@ -125,12 +125,6 @@ def test_bad_links_say_what_is_wrong(query, words):
         View.from_query(query)
 
 
-def test_lines_leave_out_gains_of_zero():
-    view = View("GRU", x="gain.r", y="bias.h", x_bounds=(0.0, 10.0), y_bounds=(-2.0, 2.0))
-    assert view.line_bounds == ((0.01, 10.0), (-2.0, 2.0))
-    assert "((0.01, 10), (-2, 2))" in view.code()
-
-
 @settings(max_examples=1)
 @given(st.just(View("GRU", (("gain.r", 3.0), ("gain.h", 3.0)), lines=("onset",), x="gain.r", y="gain.h", n_units=40, network=True)))
 def test_the_whole_program_runs(view):

@@ -84,6 +84,16 @@ def test_the_files_are_what_the_script_makes():
     assert len(np.load(DATA / "flows.npz")["topology"]) == len(FLOW.points())
 
 
+def test_curves_have_no_gaps():
+    """Neighbours on a curve of the portraits are near each other: no number left the range of 16 bits."""
+    kept = np.load(DATA / "flows.npz")
+    for row in range(len(FLOW.points())):
+        for name in range(len(CURVES)):
+            for curve in curves(kept, row, name):
+                # chords of thinned curves are shorter than 2 * .2 and a point's distance, of sides of 2
+                assert np.abs(np.diff(curve.astype(int), axis=0)).max(initial=0) < 0.6 * UNIT
+
+
 def test_what_the_page_says_can_be_seen():
     """What docs/explorer.md tells readers to try happens at these places of the grids."""
     numbers, words = np.load(DATA / "spectra.npz")["numbers"], np.load(DATA / "flows.npz")["topology"]

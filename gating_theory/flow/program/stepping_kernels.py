@@ -159,7 +159,7 @@ def trace(
     none: np.ndarray,
     no_waves: np.ndarray,
 ) -> None:
-    """Steps of ``advance`` no longer than ``spacing``, some written down, until a curve ends, or as many steps as fit into the trail.
+    """Steps of ``advance`` no longer than ``spacing``, some written down, until a curve ends, or as many as the trail is long.
 
     points : (B, dim), clock : (B, 3) as for ``advance``, both in place; flat : (1, P).
     state : (B, 3 + dim), in place: whether the curve goes on (1, or 0), its arc length so far, the speed at which it has come to
