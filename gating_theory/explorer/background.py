@@ -9,6 +9,7 @@ process that dies says so to the page whose task it was doing, and the next task
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import threading
@@ -29,6 +30,8 @@ _PATIENCE = 3.0
 _GRACE = 1.0
 #: What calculations say that cannot be done: shown as they are. Anything else is shown with its type.
 _EXPECTED = (CapabilityError, ConvergenceError, NoCriticalValue, ValueError)
+
+_LOG = logging.getLogger(__name__)
 
 Task = Callable[..., Iterator[Any]]
 
@@ -172,7 +175,15 @@ class Lane:
             with self._change:
                 wanted, self._running = self._wanted, None
             if wanted:
-                asked.tell(last)
+                self._tell(asked, last)
+
+    def _tell(self, asked, answer):
+        """The lane goes on whatever a page makes of an answer: one that closes at this moment has no document any more."""
+        try:
+            asked.tell(answer)
+        except Exception:
+            _LOG.info("an answer found no page", exc_info=True)
+            self.forget(asked.key)
 
     def _next(self):
         with self._change:
@@ -195,7 +206,7 @@ class Lane:
                 if answer.code != "piece":
                     return answer
                 if self._wanted:
-                    asked.tell(answer)
+                    self._tell(asked, answer)
             elif told_off:
                 deadline -= 0.1
                 if deadline <= 0.0:

@@ -73,6 +73,18 @@ def test_keys_do_not_replace_one_another(lane):
     assert len(list(answers(one))) == 4 and len(list(answers(other))) == 5
 
 
+def test_a_page_that_closes_while_it_is_told_does_not_end_the_lane(lane):
+    """Neither at a piece nor at the end; the next page is answered as ever."""
+    pid = next(answer.value for answer in done(lane, tasks.who))
+
+    def closes(answer):
+        raise AttributeError("the document is gone")
+
+    lane.ask("gone", tasks.count, 3, tell=closes)
+    lane.ask("gone at the end", tasks.count, 0, tell=closes)
+    assert [a.value for a in done(lane, tasks.who)] == [pid, None]
+
+
 @pytest.mark.parametrize("task, same", [(tasks.listening, True), (tasks.deaf, False)])
 def test_what_is_not_wanted_is_given_up(lane, task, same):
     """A long piece that looks whether it is wanted ends itself; one that does not ends with its process, after the patience."""
