@@ -79,7 +79,7 @@ def _parts(chapter, some):
 
 
 def _table(some):
-    rows = [".. list-table::", "   :class: names", "   :widths: 30 70", ""]
+    rows = [".. list-table::", "   :class: names", "   :widths: 35 65", ""]
     for one in some:
         rows += [f"   * - :py:obj:`{one.short} <{one.dotted}>`", f"     - {one.sentence}"]
     return [*rows, ""]
