@@ -66,7 +66,7 @@ def _warm_up(background, first):
         for page in pages:
             background["fast"].warm_up(_first_numbers, page)
         background["slow"].warm_up(_first_numbers, first, False)
-        background["lines"].begin()
+        background["lines"].warm_up(_first_numbers, "/", False)
 
     background["fast"].warm_up(_first_numbers, first, then=then)
 
