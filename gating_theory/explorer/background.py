@@ -9,6 +9,7 @@ process that dies says so to the page whose task it was doing, and the next task
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import threading
@@ -29,6 +30,8 @@ _PATIENCE = 3.0
 _GRACE = 1.0
 #: What calculations say that cannot be done: shown as they are. Anything else is shown with its type.
 _EXPECTED = (CapabilityError, ConvergenceError, NoCriticalValue, ValueError)
+
+_LOG = logging.getLogger(__name__)
 
 Task = Callable[..., Iterator[Any]]
 
@@ -122,7 +125,7 @@ class Lane:
         """Start the process, so that the first task need not wait for it."""
         self.warm_up(_nothing)
 
-    def warm_up(self, task: Task, *arguments: Any) -> None:
+    def warm_up(self, task: Task, *arguments: Any, then: Callable[[], None] | None = None) -> None:
         """Have a task done for nobody while nothing is asked for: what it imports, compiles or loads is ready for the next.
 
         It is not given up, or what it compiles would be lost.
@@ -130,10 +133,17 @@ class Lane:
         Parameters
         ----------
         task, arguments : as for :meth:`ask`
+        then : callable, optional
+            Called in a thread of the lane when it is done, or failed.
         """
+
+        def tell(answer):
+            if answer.code != "piece" and then is not None:
+                then()
+
         with self._change:
             if not self._closed:
-                self._idle.append(_Asked(("", "warm-up"), task, arguments, lambda answer: None))
+                self._idle.append(_Asked(("", "warm-up"), task, arguments, tell))
                 self._start()
 
     def keys(self) -> list[Hashable]:
@@ -165,7 +175,15 @@ class Lane:
             with self._change:
                 wanted, self._running = self._wanted, None
             if wanted:
-                asked.tell(last)
+                self._tell(asked, last)
+
+    def _tell(self, asked, answer):
+        """The lane goes on whatever a page makes of an answer: one that closes at this moment has no document any more."""
+        try:
+            asked.tell(answer)
+        except Exception:
+            _LOG.info("an answer found no page", exc_info=True)
+            self.forget(asked.key)
 
     def _next(self):
         with self._change:
@@ -188,7 +206,7 @@ class Lane:
                 if answer.code != "piece":
                     return answer
                 if self._wanted:
-                    asked.tell(answer)
+                    self._tell(asked, answer)
             elif told_off:
                 deadline -= 0.1
                 if deadline <= 0.0:
@@ -249,11 +267,6 @@ class Background:
     def __getitem__(self, name: str) -> Lane:
         return self.lanes[name]
 
-    def begin(self) -> None:
-        """Start the processes, so that the first tasks need not wait for them."""
-        for lane in self.lanes.values():
-            lane.begin()
-
     def forget(self, session: Hashable) -> None:
         """A page has gone: keys are tuples that begin with the session."""
         for lane in self.lanes.values():
@@ -285,9 +298,9 @@ def stay_wanted() -> None:
 
 def _nothing():
     """A task that imports what calculates."""
-    from . import flow_numbers, numbers
+    from . import numbers
 
-    yield flow_numbers.__name__, numbers.__name__
+    yield numbers.__name__
 
 
 def _serve(connection):

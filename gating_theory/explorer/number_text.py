@@ -16,7 +16,7 @@ _FLOWS = ("KCS", "KCSFast")
 #: {line of a phase diagram: its colour}.
 LINE_COLOURS = dict(zip(LINES, (VERMILLION, BLUE, PURPLE, GREEN)))
 #: What takes long, in words.
-_PENDING = {"timescales": "timescales", "density": "the density", "network": "the sampled network"}
+_PENDING = {"at once": "numbers", "timescales": "timescales", "density": "the density", "network": "the sampled network"}
 #: A rate that is this small is 0.
 _NONE = 1e-12
 
@@ -47,6 +47,8 @@ class NumberText:
             self.cloud = piece
         elif isinstance(piece, Timescales) and (piece.exact or self.timescales is None):
             self.timescales = piece
+        elif isinstance(piece, Missing) and piece.part == "Growth":  # the quick one was not good enough
+            self.growth = None
 
     def html(self) -> str:
         """The table."""
@@ -83,7 +85,7 @@ class NumberText:
         piece, steps = self.growth, self.view.steps
         rate = math.log(piece.rate) if piece.rate > 0.0 else -math.inf
         words = f"mean square of a gradient {steps} steps back, log₁₀; in the end {_times(rate)}"
-        yield "gradients", "10^" + _number("growth", float(piece.log10[-1])), words
+        yield "gradients", "10^" + _number("growth", float(piece.log10[-1]), digits=4), words
 
     def _of_cloud(self):
         if self.cloud is None:
@@ -122,9 +124,9 @@ def _line_text(name, piece, done):
     return f'<p data-line="{name}">{swatch} {LINES[name]}: {words}</p>'
 
 
-def _number(name, value, code=""):
+def _number(name, value, code="", digits=6):
     """Digits that one reads; all digits for programs."""
-    return f'<span class="number {code}" data-name="{escape(name)}" data-value="{value!r}">{value:.6g}</span>'
+    return f'<span class="number {code}" data-name="{escape(name)}" data-value="{value!r}">{value:.{digits}g}</span>'
 
 
 def _stable(abscissa):

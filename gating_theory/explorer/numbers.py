@@ -24,7 +24,7 @@ from ..networks.network import Network
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from .background import stay_wanted
-from .view import View
+from .view import GROWTH_TOL, View
 
 __all__ = [
     "Boundary",
@@ -255,18 +255,17 @@ def _rough(view, spectrum):
 
 
 def timescales(view: View) -> Iterator[Piece]:
-    """The slow fraction at the view's tau, and then the whole survival curve, both good to 1e-4; growth through many steps."""
+    """The slow fraction at the view's tau, and then the whole survival curve, both good to 1e-4; growth, whose error is bounded."""
     _, spectrum = _solution(view)
-    if view.steps > _QUICK_STEPS:
-        yield _tried("Growth", lambda: Growth(*_slow_growth(spectrum, view.steps)))
     slow = spectrum.slow_fraction(view.tau)
     yield Timescales(np.zeros(0), np.zeros(0), float(slow), True)
     yield Timescales(_TAUS, np.asarray(spectrum.slow_fraction(_TAUS)), float(slow), True)
+    yield _tried("Growth", lambda: _sure_growth(spectrum, view.steps))
 
 
-def _slow_growth(spectrum, steps):
-    grown = gradient_growth(spectrum, steps)
-    return grown.log10, grown.rate
+def _sure_growth(spectrum, steps):
+    grown = gradient_growth(spectrum, steps, tol=GROWTH_TOL)
+    return Growth(grown.log10, grown.rate)
 
 
 def density(view: View) -> Iterator[Piece]:

@@ -12,7 +12,7 @@ from . import numbers
 from .background import Answer, Background
 from .controls import Controls
 from .number_text import NumberText, lines_html
-from .pictures import Pictures
+from .pictures import STALE, Pictures, stale
 from .template import frame
 from .view import START, View, rounded
 
@@ -20,6 +20,8 @@ __all__ = ["network_page"]
 
 #: Milliseconds without a change after which sliders rest.
 _REST = 350
+#: What comes once sliders rest.
+_SLOW = ("timescales", "density", "network")
 _NUMBERS = """
 table { border-collapse: collapse; width: 100%; font-size: 14px } th { font-weight: 500; text-align: left; white-space: nowrap }
 th, td { padding: .12rem .7rem .12rem 0; vertical-align: baseline } td:last-child { color: #5b6b77; padding-right: 0 }
@@ -84,7 +86,7 @@ class _NetworkPage:
         self._session = document.session_context.id if document.session_context else id(document)
         self.controls, self.pictures = Controls(self.change), Pictures(self._dragged)
         wide = {"sizing_mode": "stretch_width"}
-        self.numbers = Div(name="numbers", stylesheets=[_NUMBERS], **wide)
+        self.numbers = Div(name="numbers", stylesheets=[_NUMBERS, STALE], **wide)
         self.messages = Div(name="messages", visible=False, stylesheets=[_NOTES], **wide)
         self.plane_notes = Div(name="plane_notes", stylesheets=[_NOTES], **wide)
         self.code = PreText(name="code", stylesheets=[_CODE], **wide)
@@ -130,11 +132,12 @@ class _NetworkPage:
         self._say()
         self.controls.show(view)
         self.pictures.follow(view)
+        stale(self.numbers, True)
         self.code.text = view.code()
         self.link.text = view.query()
         self.anchor.text = f'<p><a href="?{escape(view.query())}">Permanent link to this view</a>, also in the address above.</p>'
         self._ask("fast", "at once", numbers.at_once, view)
-        for name in ("timescales", "density", "network"):
+        for name in _SLOW:
             self._background["slow"].forget((self._session, name))
         if self._plane_of(view) != self._plane:
             self._plane = None
@@ -170,7 +173,7 @@ class _NetworkPage:
 
     def _ask(self, lane, key, task, view):
         about = self._plane_of(view) if lane == "lines" else view
-        if lane == "slow":
+        if lane != "lines":
             self._text.pending.append(key)
             self._show_numbers()
         tell = partial(self._told, lane, key, about)
@@ -204,6 +207,9 @@ class _NetworkPage:
         self.pictures.show(piece)
         if isinstance(piece, numbers.Missing):
             if lane != "lines":
+                if piece.part == "State":  # nothing else can be said then, and slow parts may have said the same
+                    for key in _SLOW:
+                        self._missing.pop(key, None)
                 self._missing[piece.part] = piece.text
                 self._say()
         elif isinstance(piece, numbers.State):
@@ -217,7 +223,10 @@ class _NetworkPage:
         self._show_numbers()
 
     def _show_numbers(self):
-        self.numbers.text = self._text.html()
+        """Until there is a state the numbers of the view before stay, pale; the first view has none."""
+        if self._text.state is not None or "at once" not in self._text.pending or not self.numbers.text:
+            self.numbers.text = self._text.html()
+            stale(self.numbers, False)
 
     def _say(self):
         text = "".join(f'<p class="missing">{escape(text)}</p>' for text in self._missing.values())

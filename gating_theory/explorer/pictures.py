@@ -16,10 +16,10 @@ from .number_text import LINE_COLOURS
 from .numbers import Boundary, Cloud, Density, Growth, Line, Missing, Timescales
 from .view import LINES, View
 
-__all__ = ["Pictures"]
+__all__ = ["STALE", "Pictures", "stale"]
 
 #: Old curves are pale, but not at once: what takes an instant does not flicker.
-_STALE = ":host(.stale) { opacity: .4; transition: opacity .3s .25s } :host { transition: opacity .1s }"
+STALE = ":host(.stale) { opacity: .4; transition: opacity .3s .25s } :host { transition: opacity .1s }"
 _GREY, _HEIGHT = "#8a949c", 330
 #: Decades of densities that colours span, and the quantile at which they saturate: densities may diverge.
 _DECADES, _TOP = 2.5, 0.998
@@ -52,7 +52,7 @@ class Pictures:
         self._following = True
         try:
             for part in self._parts.values():
-                _stale(part.figure, True)
+                stale(part.figure, True)
             self.spectrum.follow(view)
             self.timescales.follow(view)
             self.growth.follow(view)
@@ -89,7 +89,14 @@ class Pictures:
             self._dragged(float(new["x"][-1]), float(new["y"][-1]))
 
 
-def _stale(model, old):
+def stale(model: Any, old: bool) -> None:
+    """Whether what a model shows is of another view: then it is pale.
+
+    Parameters
+    ----------
+    model : of bokeh, with the style sheet ``STALE``
+    old : bool
+    """
     model.css_classes = ["stale"] if old else []
 
 
@@ -101,7 +108,7 @@ def _figure(name, across, up, **options):
         toolbar_location=None,
         x_axis_label=across,
         y_axis_label=up,
-        stylesheets=[_STALE],
+        stylesheets=[STALE],
         tools=options.pop("tools", ""),
         min_border_right=12,
         **options,
@@ -140,7 +147,7 @@ class _Spectrum:
 
     def boundary(self, piece):
         self._curves.data = {"xs": [curve.real for curve in piece.curves], "ys": [curve.imag for curve in piece.curves]}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
     def density(self, piece):
         positive = piece.value[piece.value > 0.0]
@@ -159,7 +166,7 @@ class _Spectrum:
     def clear(self):
         self._curves.data, self._cloud.data = {"xs": [], "ys": []}, {"x": [], "y": []}
         self._map.data = {name: [] for name in self._map.data}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
 
 class _Timescales:
@@ -185,11 +192,11 @@ class _Timescales:
 
     def curve(self, piece):
         self._curve.data = {"tau": piece.tau, "fraction": np.where(piece.fraction > 1e-5, piece.fraction, np.nan)}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
     def clear(self):
         self._curve.data = {"tau": [], "fraction": []}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
 
 class _Growth:
@@ -207,11 +214,11 @@ class _Growth:
     def curve(self, piece):
         finite = np.where(np.isfinite(piece.log10), piece.log10, np.nan)
         self._curve.data = {"t": np.arange(finite.size), "log10": finite}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
     def clear(self):
         self._curve.data = {"t": [], "log10": []}
-        _stale(self.figure, False)
+        stale(self.figure, False)
 
 
 class _Plane:

@@ -46,13 +46,11 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
     background = Background()
     with ExitStack() as ends:
         ends.callback(background.close)
-        background["fast"].begin()  # it imports while the server does
+        _warm_up(background, first)  # while the server imports, too
         server = make(_pages(background), port)
         ends.callback(server.stop)
         address = f"http://{_ADDRESS}:{server.port}{first}"
         server.start()
-        background.begin()
-        _warm_up(background, first)
         say(address)
         if open_browser:
             _open(server, address)
@@ -60,16 +58,31 @@ def serve(port: int, first: str = "/", open_browser: bool = True, say: Callable[
 
 
 def _warm_up(background, first):
-    """Have the numbers made that pages begin with, of the first page first: a page would wait seconds for its first ones."""
-    from . import flow_numbers, numbers
-    from .flow_view import first_view
-    from .view import View
+    """Have the numbers made that pages begin with, for which a page would wait: those of the first page, and then the others."""
+    pages = ["/", "/flow"]
+    pages.remove(first)
 
-    tasks = [("/", "fast", numbers.at_once, View()), ("/flow", "fast", flow_numbers.at_once, first_view())]
-    if first == "/flow":
-        tasks.append(("/flow", "slow", flow_numbers.at_rest, first_view()))
-    for _, lane, task, view in sorted(tasks, key=lambda task: task[0] != first):
-        background[lane].warm_up(task, view)
+    def then():  # not at the same time: machines have few cores
+        for page in pages:
+            background["fast"].warm_up(_first_numbers, page)
+        background["slow"].warm_up(_first_numbers, first, False)
+        background["lines"].begin()
+
+    background["fast"].warm_up(_first_numbers, first, then=then)
+
+
+def _first_numbers(page, quick=True):
+    """A task that does the first tasks of a page, and imports no more than these need; of those that take long no more than imports."""
+    if page == "/flow":
+        from . import flow_numbers
+        from .flow_view import first_view
+
+        yield from (flow_numbers.at_once if quick else flow_numbers.at_rest)(first_view())
+    else:
+        from . import numbers
+        from .view import View
+
+        yield from numbers.at_once(View()) if quick else ()
 
 
 def _bokeh():

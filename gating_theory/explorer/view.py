@@ -14,7 +14,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS, LARGEST, kind_of
 from ..support.checks import choice, integer, meant, real, shown
 
-__all__ = ["LINES", "MATRICES", "START", "View", "rounded", "written"]
+__all__ = ["GROWTH_TOL", "LINES", "MATRICES", "START", "View", "rounded", "written"]
 
 #: Laws of matrices that a page offers.
 MATRICES = ("iid", "orthogonal", "stack")
@@ -25,6 +25,8 @@ LINES = {
     "complexity_onset": "fixed points become exponentially many",
     "chaos_line": "chaos begins",
 }
+#: Relative accuracy that is wanted of the growth of gradients.
+GROWTH_TOL = 0.01
 #: Most of what a page computes at once.
 _STEPS, _UNITS, _TAU = 1000, 2000, 1e6
 #: Texts of links longer than this are none of ours.
@@ -191,7 +193,7 @@ class View:
         lines += [f"point = {self._point_code()}", "print(point)", "spectrum = gt.Spectrum(point)"]
         lines += ["print(spectrum.radius(), spectrum.abscissa())"]
         lines += [f"slow = spectrum.slow_fraction({written(self.tau)})  # of all modes, |lambda| >= exp(-1 / tau)", "print(slow)"]
-        lines += [f"growth = gt.gradient_growth(point, {self.steps})", "print(growth)"]
+        lines += [f"growth = gt.gradient_growth(point, {self.steps}, tol={written(GROWTH_TOL)})", "print(growth)"]
         if self.density:
             lines += ["", "gt.plotting.plot_density(spectrum)"]
         if self.network:

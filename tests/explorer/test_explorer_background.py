@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from queue import Queue
 
 import explorer_tasks as tasks
@@ -72,6 +73,18 @@ def test_keys_do_not_replace_one_another(lane):
     assert len(list(answers(one))) == 4 and len(list(answers(other))) == 5
 
 
+def test_a_page_that_closes_while_it_is_told_does_not_end_the_lane(lane):
+    """Neither at a piece nor at the end; the next page is answered as ever."""
+    pid = next(answer.value for answer in done(lane, tasks.who))
+
+    def closes(answer):
+        raise AttributeError("the document is gone")
+
+    lane.ask("gone", tasks.count, 3, tell=closes)
+    lane.ask("gone at the end", tasks.count, 0, tell=closes)
+    assert [a.value for a in done(lane, tasks.who)] == [pid, None]
+
+
 @pytest.mark.parametrize("task, same", [(tasks.listening, True), (tasks.deaf, False)])
 def test_what_is_not_wanted_is_given_up(lane, task, same):
     """A long piece that looks whether it is wanted ends itself; one that does not ends with its process, after the patience."""
@@ -128,17 +141,17 @@ def test_no_process_is_left():
 
 
 def test_warm_ups_wait_for_what_is_asked_for_and_are_not_given_up(tmp_path):
-    lane, told = Lane("warm", patience=0.3), Queue()
+    lane, told, ended = Lane("warm", patience=0.3), Queue(), []
     lane.ask("k", tasks.count, 2, 0.5, tell=told.put)
     for name in ("one", "two"):
-        lane.warm_up(tasks.leaves, str(tmp_path / name), 0.5)
+        lane.warm_up(tasks.leaves, str(tmp_path / name), 0.5, then=partial(ended.append, name))
     lane.ask("other", tasks.exists, str(tmp_path / "one"), tell=told.put)
     assert [a.value for a in [*answers(told), *answers(told)]] == [0, 1, None, False, None]
     end = time.monotonic() + LONG
-    while not (tmp_path / "two").exists() and time.monotonic() < end:
+    while len(ended) < 2 and time.monotonic() < end:
         # what is asked for meanwhile replaces no warm-up, and ends none
         done(lane, tasks.count, 1)
-    assert (tmp_path / "one").exists() and (tmp_path / "two").exists()
+    assert ended == ["one", "two"] and (tmp_path / "one").exists() and (tmp_path / "two").exists()
     lane.close()
     lane.warm_up(tasks.leaves, str(tmp_path / "three"), 0.0)
     assert not (tmp_path / "three").exists()

@@ -55,8 +55,9 @@ def test_slow_numbers_are_those_of_the_library():
     view = View("GRU", (("gain.h", 3.0),), n_units=60, seed=4, tau=20.0)
     point = gt.fixed_points(view.ensemble)[-1]
     spectrum = gt.Spectrum(point)
-    *_, curve = numbers.timescales(view)
+    *_, curve, grown = numbers.timescales(view)
     assert curve.exact and curve.fraction == pytest.approx(spectrum.slow_fraction(curve.tau), abs=2e-4)  # each is good to 1e-4
+    assert np.array_equal(grown.log10, gt.gradient_growth(point, view.steps, tol=0.01).log10)
     cloud = next(numbers.network(view))
     net, state = gt.Network.planted(point, 60, 4)
     eigenvalues = net.eigenvalues(state)

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 from numba.core import event
 import gating_theory as gt
+from gating_theory.flow.orbits.paths import paths
 from gating_theory.flow.orbits.trajectories import advance
 
 with event.install_recorder("numba:run_pass") as passes:
@@ -23,6 +24,7 @@ with event.install_recorder("numba:run_pass") as passes:
             flow = gt.flow.Flow(cell, rng.standard_normal((cell.n_fields, n, n)), rng.standard_normal((cell.n_fields, n)))
             state = 0.1 * rng.standard_normal(flow.dim)
             flow(state), flow.jacobian(state), flow.euler(state, n_steps=3), advance(flow, state, 1.0)
+            paths(flow, [state], 1.0, spacing=0.1, box=np.tile([-9.0, 9.0], (flow.dim, 1)))
             if cell.closed_form is not None:
                 flow.residual(state)
                 if cell not in (gt.LiGRU, gt.PeepholeLSTM):
