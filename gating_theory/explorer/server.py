@@ -72,7 +72,7 @@ def _warm_up(background, first):
 
 
 def _first_numbers(page, quick=True):
-    """A task that does the first tasks of a page, and imports no more than these need; of those that take long no more than imports."""
+    """A task that does the first tasks of a page and imports what these need; of tasks that take long it only imports."""
     if page == "/flow":
         from . import flow_numbers
         from .flow_view import first_view
