@@ -61,7 +61,7 @@ class _Asked:
 
 
 class Lane:
-    """One process for tasks, and a thread that feeds it; both begin with the first task, or with :meth:`begin`.
+    """One process for tasks, and a thread that feeds it; both begin with the first task.
 
     Parameters
     ----------
@@ -120,10 +120,6 @@ class Lane:
             if self._running is not None and self._running.key == key:
                 self._wanted = False
             self._change.notify_all()
-
-    def begin(self) -> None:
-        """Start the process, so that the first task need not wait for it."""
-        self.warm_up(_nothing)
 
     def warm_up(self, task: Task, *arguments: Any, then: Callable[[], None] | None = None) -> None:
         """Have a task done for nobody while nothing is asked for: what it imports, compiles or loads is ready for the next.
@@ -294,13 +290,6 @@ def stay_wanted() -> None:
     """For tasks, in the midst of a piece that takes long: the task ends here if nobody wants it any more."""
     if _feeder is not None and _feeder.poll():
         raise _GivenUpError
-
-
-def _nothing():
-    """A task that imports what calculates."""
-    from . import numbers
-
-    yield numbers.__name__
 
 
 def _serve(connection):

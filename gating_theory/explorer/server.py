@@ -66,13 +66,13 @@ def _warm_up(background, first):
         for page in pages:
             background["fast"].warm_up(_first_numbers, page)
         background["slow"].warm_up(_first_numbers, first, False)
-        background["lines"].begin()
+        background["lines"].warm_up(_first_numbers, "/", False)
 
     background["fast"].warm_up(_first_numbers, first, then=then)
 
 
 def _first_numbers(page, quick=True):
-    """A task that does the first tasks of a page and imports what these need; of tasks that take long it only imports."""
+    """A task that does the first tasks of a page, and imports no more than these need."""
     if page == "/flow":
         from . import flow_numbers
         from .flow_view import first_view

@@ -86,7 +86,7 @@ def test_the_files_are_what_the_script_makes():
 
 def test_curves_have_no_gaps():
     """Neighbours on a curve of the portraits are near each other: no number left the range of 16 bits."""
-    kept = np.load(DATA / "flows.npz")
+    kept = dict(np.load(DATA / "flows.npz"))  # read once: an archive unpacks whatever is asked for, each time
     for row in range(len(FLOW.points())):
         for name in range(len(CURVES)):
             for curve in curves(kept, row, name):

@@ -42,8 +42,8 @@ def separatrices(
         How long each manifold is followed, forwards or backwards, in units of one step. Default: 200, and the time that it takes to
         leave the saddle and to come to what the manifold leads to, 18.4 over the modulus of the eigenvalue, at most 100,000.
     n : int >= 2
-        Fineness: neighbouring points are at most about the longest side of the box over n apart (1.6 times that where it gains
-        speed).
+        Fineness: neighbouring points are at most about the longest side of the box over n apart, 1.6 times that
+        where speed grows.
     length : float > 0, optional
         Arc after which a manifold ends, also one that winds onto a cycle. Default: ten times the longest side of the box.
     box : (low, high) or two such pairs, optional
