@@ -72,7 +72,7 @@ def critical_line(
     ensemble : Ensemble
         Holds the hyperparameters that are on neither path.
     paths : pair of paths
-        Along x and y: "gain.h", "gain" (a kind for all fields), "gain.z=gain.r", a Direction, a callable; see ``path_of``.
+        Along x and y: "gain.h", "gain" (a kind for all fields), "gain.z=gain.r", a Direction, a callable.
     quantity : str or callable
         - "onset": the zero state loses stability. Special points: "tricritical"
         - "fold": two solutions are born or merge. Special points: "cusp"; it ends at "tricritical" ones

@@ -172,6 +172,24 @@ def test_labels_lead_to_the_glossary(site):
     assert found["T5"].endswith("#term-T5")
 
 
+def test_terms_are_words_of_sentences(site):
+    """Neither the name of a parameter nor an argument in quotes is a link into the glossary."""
+    faults = {}
+    for path in sorted((site.place / "generated").glob("gating_theory.*.html")):
+        names = [link for name in article(read(path)).iter("dt") for part in name.iter("strong") for link in links(part)]
+        if names or re.search(r'"<a [^>]*glossary', path.read_text(encoding="utf-8")):
+            faults[path.name] = names
+    assert not faults
+
+
+def test_names_in_code_lead_to_their_pages(site):
+    """The answers of the ten questions name functions: each name is a link, also as a call and behind gt."""
+    tree = article(page(site, "start/questions"))
+    found = {text(node): node.get("href") for node in tree.iter("a") if list(node.iter("code"))}
+    assert found['gt.chaos_line(ens, "gain.h")'] == "../generated/gating_theory.chaos_line.html#gating_theory.chaos_line"
+    assert "Spectrum.mass(center, radius)" in found and 'gt.diagnose("model.keras")' in found
+
+
 # --- the gallery
 
 
