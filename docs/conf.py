@@ -43,6 +43,9 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+# equations are numbered by the pages of the theory, which have numbers
+numfig = True
+numfig_secnum_depth = 1
 
 # the reference: docstrings as they stand, signatures as they are written
 autodoc_member_order = "bysource"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from html import escape
 
 from ..plotting.style import BLUE, GREEN, PURPLE, VERMILLION
@@ -95,26 +96,26 @@ class NumberText:
         yield "sampled slow fraction", _number("network slow", self.cloud.slow), "of its eigenvalues"
 
 
-def lines_html(view: View, found: dict[str, Line | Missing], done: bool) -> str:
+def lines_html(view: View, found: dict[str, Line | Missing], left: Collection[str]) -> str:
     """What is known of the lines of a phase diagram, with their colours.
 
     Parameters
     ----------
     view : View
     found : {line: its piece}
-    done : bool, whether no more come
+    left : names of lines that are still being followed
     """
-    texts = [_line_text(name, found.get(name), done) for name in view.lines]
+    texts = [_line_text(name, found.get(name), name in left) for name in view.lines]
     here = zip((view.x, view.y), view.bounds)
     if not all(low <= view.value(path) <= high for path, (low, high) in here):
         texts.append("<p>You are outside of this picture.</p>")
     return "".join(texts)
 
 
-def _line_text(name, piece, done):
+def _line_text(name, piece, followed):
     swatch = f'<span style="color:{LINE_COLOURS[name]};font-weight:700">—</span>'
     if piece is None:
-        words = "not found out" if done else "is being followed …"
+        words = "is being followed …" if followed else "not found out"
     elif isinstance(piece, Missing):
         words = escape(piece.text)
     else:

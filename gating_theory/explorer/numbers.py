@@ -38,7 +38,7 @@ __all__ = [
     "Timescales",
     "at_once",
     "density",
-    "lines",
+    "line",
     "network",
     "timescales",
 ]
@@ -287,10 +287,9 @@ def network(view: View) -> Iterator[Piece]:
     yield Cloud(eigenvalues, float(np.abs(eigenvalues).max()), slow)
 
 
-def lines(view: View) -> Iterator[Piece]:
-    """The lines of the phase diagram, one after the other."""
-    for name in view.lines:
-        yield _tried(name, lambda name=name: _line(view.plane_ensemble, (view.x, view.y), view.bounds, name))
+def line(view: View, name: str) -> Iterator[Piece]:
+    """A line of the phase diagram."""
+    yield _tried(name, lambda: _line(view.plane_ensemble, (view.x, view.y), view.bounds, name))
 
 
 @lru_cache(maxsize=64)

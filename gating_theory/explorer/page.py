@@ -96,7 +96,7 @@ class _NetworkPage:
         self.copy.js_on_click(CustomJS(args={"code": self.code, "button": self.copy}, code=_COPY))
         self.link.js_on_change("text", CustomJS(args={"link": self.link}, code=_FOLLOW))
         self._view = self._text = self._plane = self._timer = None
-        self._missing, self._line_notes, self._plane_done = {}, {}, True
+        self._missing, self._line_notes, self._lines_left = {}, {}, []
         self._open = True
 
     def roots(self):
@@ -142,7 +142,8 @@ class _NetworkPage:
         if self._plane_of(view) != self._plane:
             self._plane = None
             self.pictures.plane.stale(True)
-            self._background["lines"].forget((self._session, "lines"))
+            for name in self._lines_left:
+                self._background["lines"].forget((self._session, name))
         if self._timer is not None:
             self._document.remove_timeout_callback(self._timer)
         self._timer = self._document.add_timeout_callback(self._rested, _REST)
@@ -163,21 +164,22 @@ class _NetworkPage:
         self._ask("slow", "timescales", numbers.timescales, view)
         if self._plane is None:
             self._plane = self._plane_of(view)
-            self._line_notes, self._plane_done = {}, False
+            self._line_notes, self._lines_left = {}, list(view.lines)
             self._say_lines()
-            self._ask("lines", "lines", numbers.lines, view)
+            for name in view.lines:  # a task each: pages take turns
+                self._ask("lines", name, numbers.line, view, name)
 
     @staticmethod
     def _plane_of(view):
         return view.plane_ensemble, view.x, view.y, view.bounds, view.lines
 
-    def _ask(self, lane, key, task, view):
+    def _ask(self, lane, key, task, view, *more):
         about = self._plane_of(view) if lane == "lines" else view
         if lane != "lines":
             self._text.pending.append(key)
             self._show_numbers()
         tell = partial(self._told, lane, key, about)
-        self._background[lane].ask((self._session, key), task, view, tell=tell)
+        self._background[lane].ask((self._session, key), task, view, *more, tell=tell)
 
     # --- what comes back
 
@@ -198,9 +200,10 @@ class _NetworkPage:
         elif answer.code == "crashed" or answer.code == "failed" and "State" not in self._missing:
             self._missing[key] = f"{key}: {answer.value}"
             self._say()
-        if lane == "lines" and answer.code != "piece":
-            self.pictures.plane.stale(False)
-            self._plane_done = True
+        if lane == "lines" and answer.code != "piece" and key in self._lines_left:
+            self._lines_left.remove(key)
+            if not self._lines_left:
+                self.pictures.plane.stale(False)
             self._say_lines()
 
     def _show(self, lane, piece):
@@ -233,4 +236,4 @@ class _NetworkPage:
         self.messages.update(text=text, visible=bool(text))
 
     def _say_lines(self):
-        self.plane_notes.text = lines_html(self._view, self._line_notes, self._plane_done)
+        self.plane_notes.text = lines_html(self._view, self._line_notes, self._lines_left)

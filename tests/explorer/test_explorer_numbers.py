@@ -78,7 +78,7 @@ def test_density_is_that_of_the_library():
 def test_lines_are_those_of_the_library():
     """GRU, unbiased: onset at a_h = 2, fold from the tricritical point a_r^2 = 8 on; each comes as soon as it is there."""
     view = View("GRU", x="gain.r", y="gain.h", x_bounds=(1.0, 10.0), y_bounds=(1.0, 3.0))
-    onset, fold = numbers.lines(view)
+    onset, fold = (next(numbers.line(view, name)) for name in ("onset", "fold"))
     assert (onset.name, fold.name) == ("onset", "fold")
     assert np.allclose(onset.curves[0][:, 1], 2.0, atol=1e-9)
     ((kind, x, y),) = fold.points
@@ -86,7 +86,7 @@ def test_lines_are_those_of_the_library():
     middle = fold.curves[0][100]
     own = gt.fold(view.ensemble.replace({"gain.r": middle[0]}), "gain.h", bounds=(1.0, 2.0))
     assert middle[1] == pytest.approx(float(own), abs=5e-3)  # lines are followed to 1e-3 of the plane's width of 2
-    assert next(numbers.lines(view.moved({"gain.h": 2.5}))) is onset  # the place in the plane does not matter
+    assert next(numbers.line(view.moved({"gain.h": 2.5}), "onset")) is onset  # the place in the plane does not matter
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_lines_that_do_not_exist_say_so():
     view = View(
         "LSTM", (("bias.g", 1.0),), lines=tuple(LINES)[:2], y="gain.g", x="gain.f", x_bounds=(1.0, 2.0), y_bounds=(0.5, 1.0)
     )
-    onset, fold = numbers.lines(view)
+    onset, fold = (next(numbers.line(view, name)) for name in view.lines)
     assert all(isinstance(line, numbers.Missing) or not line.curves for line in (onset, fold))
     assert all(line.text if isinstance(line, numbers.Missing) else "no curve" in line.status for line in (onset, fold))
