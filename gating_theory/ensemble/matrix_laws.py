@@ -105,11 +105,11 @@ class MatrixLaw(ABC):
     >>> import numpy as np
     >>> import gating_theory as gt
     >>> @dataclass(frozen=True)
-    ... class Signs(gt.MatrixLaw):
-    ...     name = "signs"
+    ... class PlusMinus(gt.MatrixLaw):
+    ...     name = "plus or minus"
     ...     def draw(self, n, rng=None, count=1):
     ...         return np.random.default_rng(rng).choice([-1.0, 1.0], (count, n, n))
-    >>> ens = gt.Ensemble(gt.Vanilla, gain=3, matrices=Signs())
+    >>> ens = gt.Ensemble(gt.Vanilla, gain=3, matrices=PlusMinus())
     >>> U = gt.Network.sample(ens, 100, rng=0).matrices[0]
     >>> print(abs(U).max().round(4))  # 3 / sqrt(100)
     0.3

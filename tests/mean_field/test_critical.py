@@ -186,9 +186,9 @@ def test_fold_of_the_lstm_across_the_ellipsoid(factor, discontinuous):
 
 
 def test_onset_in_a_bias_speaks_of_the_ensemble_that_was_given():
-    with pytest.raises(gt.CapabilityError, match=r"'h': 0.0}\) has no zero state when 'bias.h' varies"):
+    with pytest.raises(gt.CapabilityError, match=r"Ensemble\(GRU, gain=1\) has no zero state when 'bias.h' varies"):
         gt.onset(gt.Ensemble(gt.GRU), "bias.h")
-    with pytest.raises(gt.CapabilityError, match=r"'h': 1.0}\) has no zero state: "):
+    with pytest.raises(gt.CapabilityError, match=r"'h': 1}\) has no zero state: "):
         gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1.0}), "gain.h")
 
 
@@ -221,7 +221,7 @@ def test_tricritical_points_that_do_not_exist_or_lie_at_the_end():
         gt.tricritical(ensemble, "gain.z", "gain.h")
     with pytest.raises(gt.NoCriticalValue, match="no onset in 'gain.z' for any 'gain.r'"):
         gt.tricritical(ensemble, "gain.r", "gain.z")
-    with pytest.raises(gt.CapabilityError, match="'h': 0.0}\\) has no zero state when 'bias.h' varies"):
+    with pytest.raises(gt.CapabilityError, match=r"'h': 1}\) has no zero state when 'bias.h' varies"):
         gt.tricritical(ensemble, "bias.h", "gain.h")
     for bounds in ((math.sqrt(8), 5.0), (1.0, math.sqrt(8))):
         assert float(gt.tricritical(ensemble, "gain.r", "gain.h", bounds)) == pytest.approx(math.sqrt(8), rel=1e-10)
