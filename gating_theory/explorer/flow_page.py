@@ -130,7 +130,7 @@ class _FlowPage:
         for model in (self.picture.figure, self.numbers, self.found, self.code, self.copy, self.link):
             self.document.add_root(model)
         return [
-            {"title": "Phase portrait", "roots": "portrait", "note": FlowPicture.LEGEND, "class": "first"},
+            {"title": "Phase portrait", "roots": "portrait", "note": FlowPicture.LEGEND, "class": "first stays"},
             {"title": "What it can do", "roots": "numbers cycles"},
             {"title": "Python", "roots": "code copy link", "class": "wide"},
         ]

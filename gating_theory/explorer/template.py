@@ -35,8 +35,8 @@ main > .controls { display: grid; gap: .8rem; align-content: start; min-width: 0
 @media (min-width: 821px) { main > .controls { position: sticky; top: .8rem; max-height: calc(100vh - 1.6rem); overflow-y: auto } }
 @media (max-width: 820px) { main { grid-template-columns: minmax(0, 1fr); padding: .5rem; gap: .5rem } .panel { padding: .5rem }
   main:has(.first) > * { display: contents !important } .panel.first { order: -1 } }
-@media (max-width: 820px) and (min-height: 700px) { .panel.first { position: sticky; top: 0; z-index: 1 }
-  .panel.first .note { display: none } }
+@media (max-width: 820px) and (min-height: 700px) { .panel.stays { position: sticky; top: 0; z-index: 1 }
+  .panel.stays .note { display: none } }
 """
 
 _FRAME = """{{% from macros import embed %}}
@@ -71,8 +71,8 @@ def frame(address: str, controls: Sequence[Mapping[str, str]], pictures: Sequenc
     address : str, of the page: "/" or "/flow"
     controls, pictures : sequence of mappings
         Panels of the column of controls and of the grid of pictures. "roots" names the roots of the document in the panel, joined
-        by blanks; optional: "title"; "class", more classes ("wide": all columns; "first": above the controls on a narrow screen,
-        where it stays in sight); "fold", "open" or "closed", for a panel that folds; "note", HTML below.
+        by blanks; optional: "title"; "class", more classes ("wide": all columns; "first": above the controls on a narrow screen;
+        "stays": it stays in sight there); "fold", "open" or "closed", for a panel that folds; "note", HTML below.
     """
     links = "".join(_link(to, words, to == address) for to, words in _PAGES)
     text = _FRAME.format(style=_STYLE, links=links, controls=_panels(controls), pictures=_panels(pictures))
