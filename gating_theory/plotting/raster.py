@@ -97,7 +97,7 @@ def _ways(wall):
     from scipy.sparse import coo_array
 
     n = len(wall)
-    free, number = ~wall, np.arange(n * n).reshape(n, n)
+    free, number = ~wall, np.arange(n * n, dtype=np.int32).reshape(n, n)  # as older scipy's graphs want them
     corner = free[1:, 1:] & free[:-1, :-1] & free[1:, :-1] & free[:-1, 1:]
     pieces = [
         (number[1:], number[:-1], free[1:] & free[:-1], 1.0),

@@ -156,11 +156,13 @@ class OutermostLaw:
     @underflow_is_zero
     def _moments(self):
         """(D,) mean and variance given the sites."""
+        from scipy.integrate import trapezoid  # numpy has it under this name from 2.0 on
+
         exceeds = 1.0 - np.exp(-np.exp(np.minimum(self._logs, 50.0)))
         distance = positions(self.floor, self.low, self.high, exceeds.shape[1]) - self.floor[:, None]
         # between the leak and the table nothing changes
-        first = distance[:, 0] * exceeds[:, 0] + np.trapezoid(exceeds, distance, axis=1)
-        second = distance[:, 0] ** 2 * exceeds[:, 0] + np.trapezoid(2.0 * distance * exceeds, distance, axis=1)
+        first = distance[:, 0] * exceeds[:, 0] + trapezoid(exceeds, distance, axis=1)
+        second = distance[:, 0] ** 2 * exceeds[:, 0] + trapezoid(2.0 * distance * exceeds, distance, axis=1)
         return self.floor + first, np.maximum(second - first**2, 0.0)
 
     @property

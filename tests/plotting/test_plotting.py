@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.integrate import trapezoid
 
 import gating_theory as gt
 from gating_theory import plotting
@@ -62,7 +63,7 @@ def test_singular_values(two_kinds):
     (curve,) = ax.get_lines()
     s, density = curve.get_xdata(), curve.get_ydata()
     # square roots at both ends, 160 points: 1e-2
-    assert np.trapezoid(density, s) == pytest.approx(1.0, abs=1e-2)
+    assert trapezoid(density, s) == pytest.approx(1.0, abs=1e-2)
     bars = ax.patches
     assert sum(bar.get_width() * bar.get_height() for bar in bars) == pytest.approx(1.0, abs=1e-12)
     at_bars = np.interp([bar.get_x() + 0.5 * bar.get_width() for bar in bars], s, density, left=0.0, right=0.0)

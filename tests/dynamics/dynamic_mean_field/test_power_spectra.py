@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 import gating_theory as gt
 
@@ -27,7 +28,7 @@ def test_parts_of_the_second_moment_add_up(ensemble, more):
     state = gt.dmft(ensemble, **more)
     frequencies, powers = state.power_spectrum()
     for message, power in powers.items():
-        moving = np.trapezoid(power, frequencies) / np.pi
+        moving = trapezoid(power, frequencies) / np.pi
         repeating = state.lines[message].sum() if state.sinusoid else 0.0
         # spectra from paths are no correlations of anything below zero: what is cut off there is rounding
         assert moving + state.frozen[message] + repeating == pytest.approx(state.moments[message], rel=1e-6)
