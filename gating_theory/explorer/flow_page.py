@@ -11,12 +11,9 @@ from .background import Answer, Background
 from .flow_numbers import CyclesFound, Portrait, Separatrices, at_once, at_rest
 from .flow_picture import FlowPicture
 from .flow_view import MATRICES, PARAMETERS, FlowView, first_view, presets
-from .template import frame
+from .template import REST, copy_button, frame
 
 __all__ = ["flow_page"]
-
-#: Milliseconds that sliders rest before what takes longer begins.
-_REST = 350
 
 #: Ends of the sliders of weights and of biases; where a weight lies beyond them, the next ones.
 _ENDS = {"U": (10.0, 30.0, 100.0), "b": (5.0, 30.0, 100.0)}
@@ -96,9 +93,7 @@ class _FlowPage:
         self.numbers = Div(name="numbers", stylesheets=[_WITHIN], **wide)
         self.found = Div(name="cycles", stylesheets=[_WITHIN], **wide)
         self.code = Div(name="code", stylesheets=[_WITHIN], **wide)
-        copy = Button(label="Copy", name="copy", width=80)
-        copy.js_on_event("button_click", CustomJS(args={"code": self.code}, code="navigator.clipboard.writeText(code.tags[0])"))
-        self.copy = copy
+        self.copy = copy_button(self.code, "code.tags[0]", label="Copy", width=80)
         self.link = Div(name="link", **wide)
         self.link.js_on_change("tags", CustomJS(code=_ADDRESS))
 
@@ -167,7 +162,7 @@ class _FlowPage:
         self.background["slow"].forget(self.key)
         if self.timer is not None:
             self.document.remove_timeout_callback(self.timer)
-        self.timer = self.document.add_timeout_callback(self._rested, _REST)
+        self.timer = self.document.add_timeout_callback(self._rested, REST)
 
     def _rested(self):
         self.timer = None

@@ -6,20 +6,18 @@ from functools import partial
 from html import escape
 from typing import Any
 
-from bokeh.models import Button, CustomJS, Div, PreText
+from bokeh.models import CustomJS, Div, PreText
 
 from . import numbers
 from .background import Answer, Background
 from .controls import Controls
 from .number_text import NumberText, lines_html
 from .pictures import STALE, Pictures, stale
-from .template import frame
+from .template import REST, copy_button, frame
 from .view import START, View, rounded
 
 __all__ = ["network_page"]
 
-#: Milliseconds without a change after which sliders rest.
-_REST = 350
 #: What comes once sliders rest.
 _SLOW = ("timescales", "density", "network")
 _NUMBERS = """
@@ -30,12 +28,6 @@ th, td { padding: .12rem .7rem .12rem 0; vertical-align: baseline } td:last-chil
 """
 _CODE = ":host { overflow-x: auto; display: block } pre { font: 12.5px/1.45 ui-monospace, monospace; margin: 0 }"
 _NOTES = "p { margin: .15rem 0; color: #5b6b77; font-size: 13.5px } p.missing { color: #a33b00 }"
-_COPY = """
-const done = () => { button.label = "copied"; setTimeout(() => { button.label = "copy" }, 1500) }
-const old = () => { const area = document.createElement("textarea"); area.value = code.text; document.body.append(area)
-  area.select(); document.execCommand("copy"); area.remove(); done() }
-navigator.clipboard ? navigator.clipboard.writeText(code.text).then(done, old) : old()
-"""
 _FOLLOW = 'history.replaceState(null, "", "?" + link.text)'
 
 _CONTROLS = (
@@ -92,8 +84,7 @@ class _NetworkPage:
         self.code = PreText(name="code", stylesheets=[_CODE], **wide)
         self.link = Div(name="link", visible=False)
         self.anchor = Div(name="anchor", stylesheets=[_NOTES], **wide)
-        self.copy = Button(name="copy", label="copy", width=90)
-        self.copy.js_on_click(CustomJS(args={"code": self.code, "button": self.copy}, code=_COPY))
+        self.copy = copy_button(self.code, "code.text", label="copy", width=90)
         self.link.js_on_change("text", CustomJS(args={"link": self.link}, code=_FOLLOW))
         self._view = self._text = self._plane = self._timer = None
         self._missing, self._line_notes, self._lines_left = {}, {}, []
@@ -146,7 +137,7 @@ class _NetworkPage:
                 self._background["lines"].forget((self._session, name))
         if self._timer is not None:
             self._document.remove_timeout_callback(self._timer)
-        self._timer = self._document.add_timeout_callback(self._rested, _REST)
+        self._timer = self._document.add_timeout_callback(self._rested, REST)
 
     def _dragged(self, x, y):
         view = self._view

@@ -1,11 +1,14 @@
-"""The frame of every page: plain HTML and one style sheet around the parts that the server fills."""
+"""What all pages share: the frame, plain HTML and one style sheet around the parts that the server fills, and its manners."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["frame"]
+__all__ = ["REST", "copy_button", "frame"]
+
+#: Milliseconds without a change after which sliders rest, and what takes longer begins.
+REST = 350
 
 #: The pages, in the order of the links at the top: (address, words).
 _PAGES = (("/", "Large networks"), ("/flow", "Two units"))
@@ -39,6 +42,14 @@ main > .controls { display: grid; gap: .8rem; align-content: start; min-width: 0
   .panel.stays .note { display: none } }
 """
 
+_COPY = """
+const text = TEXT
+const done = () => { button.label = "copied"; setTimeout(() => { button.label = label }, 1500) }
+const old = () => { const area = document.createElement("textarea"); area.value = text; document.body.append(area)
+  area.select(); document.execCommand("copy"); area.remove(); done() }
+navigator.clipboard ? navigator.clipboard.writeText(text).then(done, old) : old()
+"""
+
 _FRAME = """{{% from macros import embed %}}
 <!DOCTYPE html>
 <html lang="en">
@@ -61,6 +72,24 @@ _FRAME = """{{% from macros import embed %}}
 </body>
 </html>
 """
+
+
+def copy_button(code: Any, text: str, label: str, width: int) -> Any:
+    """A button of bokeh that copies the Python of a page.
+
+    Parameters
+    ----------
+    code : model of bokeh that holds it
+    text : str, JavaScript: where in ``code`` it stands
+    label : str
+    width : int, pixels
+    """
+    from bokeh.models import Button, CustomJS
+
+    button = Button(name="copy", label=label, width=width)
+    known = {"code": code, "button": button, "label": label}
+    button.js_on_event("button_click", CustomJS(args=known, code=_COPY.replace("TEXT", text)))
+    return button
 
 
 def frame(address: str, controls: Sequence[Mapping[str, str]], pictures: Sequence[Mapping[str, str]]) -> Any:
